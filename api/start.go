@@ -1,0 +1,301 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"countersign/device"
+	"countersign/session"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+	"github.com/mileusna/useragent"
+)
+
+// A StartRequest is the body of POST /auth/initiate. What is nil is absent.
+type StartRequest struct {
+	TokenID     *string           `json:"tokenId,omitempty"`
+	ServiceID   *string           `json:"serviceId,omitempty"`
+	Scopes      *[]string         `json:"scopes,omitempty"`
+	Mode        *string           `json:"mode,omitempty"`
+	Challenge   *string           `json:"challenge,omitempty"`
+	ClientNonce *string           `json:"clientNonce,omitempty"`
+	Operation   *StartOperation   `json:"operation,omitempty"`
+	Requester   *StartedRequester `json:"requester,omitempty"`
+}
+
+// A StartOperation is what shall be approved.
+type StartOperation struct {
+	Name string         `json:"name"`
+	Data string         `json:"data"`
+	Form jsontext.Value `json:"form,omitempty"`
+}
+
+// A StartedRequester is the user's browser as a service saw it.
+type StartedRequester struct {
+	IP        string `json:"ip"`
+	UserAgent string `json:"userAgent"`
+}
+
+// A StartResponse is the answer to a start.
+type StartResponse struct {
+	SessionID    string `json:"sessionId"`
+	AutoPassword string `json:"autoPassword"`
+	WSToken      string `json:"wsToken"`
+	Random       string `json:"random"`
+	ExpiresAt    string `json:"expiresAt"`
+	WSURL        string `json:"wsUrl"`
+	QRKey        string `json:"qrKey"`
+	QRURL        string `json:"qrUrl"`
+	Mode         string `json:"mode"`
+}
+
+const (
+	maxScopes    = 32
+	maxData      = 8 << 10
+	maxUserAgent = 512
+)
+
+func (h *Handler) initiate(c echo.Context) error {
+	r := c.Request()
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	var q StartRequest
+	if err := decode(body, &q); err != nil {
+		return err
+	}
+	st, err := h.startOf(r, q, body)
+	if err != nil {
+		return err
+	}
+	s, err := h.Sessions.Start(r.Context(), st)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, h.started(s))
+}
+
+// startOf checks the form of a start, and who asks for it.
+func (h *Handler) startOf(r *http.Request, q StartRequest, body []byte) (session.Start, error) {
+	if err := q.check(); err != nil {
+		return session.Start{}, err
+	}
+	party, authenticated, err := h.service(r, q.ServiceID)
+	if err != nil {
+		return session.Start{}, err
+	}
+	if !authenticated && (q.Operation != nil || q.Requester != nil) {
+		return session.Start{}, session.ErrServiceAuth
+	}
+	if party.RequireBinding && q.Challenge == nil {
+		return session.Start{}, refuse("challenge_required", "this service starts no session without a challenge")
+	}
+	addr := h.caller(r)
+	st := session.Start{Party: party, Authenticated: authenticated, Challenge: text(q.Challenge), ClientNonce: text(q.ClientNonce),
+		Mode: session.Mode(text(q.Mode)), Address: countedAs(addr), Requester: h.requester(r, q.Requester, authenticated, addr)}
+	if q.TokenID != nil {
+		id := device.TokenID(*q.TokenID)
+		st.Asked = &id
+	}
+	if q.Scopes != nil {
+		st.Scopes = append([]string{}, *q.Scopes...)
+	}
+	if !authenticated {
+		st.Origin = r.Header.Get("Origin")
+	}
+	if st.Operation, err = q.operation(); err != nil {
+		return st, err
+	}
+	return st, idempotency(r, body, &st)
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// check is the form of the members that are simple texts.
+func (q StartRequest) check() error {
+	for _, m := range []struct {
+		name  string
+		value *string
+		most  int
+	}{{"tokenId", q.TokenID, 64}, {"serviceId", q.ServiceID, 64}, {"mode", q.Mode, 64}, {"clientNonce", q.ClientNonce, 128}} {
+		if m.value != nil && !visible(*m.value, 1, m.most) {
+			return malformed(m.name)
+		}
+	}
+	if q.Challenge != nil && !isDigest(*q.Challenge) {
+		return malformed("challenge")
+	}
+	if q.TokenID == nil && q.Mode != nil && *q.Mode != string(session.Scan) {
+		return malformed("mode") // nobody is asked, so a phone must scan
+	}
+	if q.Scopes == nil {
+		return nil
+	}
+	if len(*q.Scopes) > maxScopes {
+		return malformed("scopes")
+	}
+	for _, s := range *q.Scopes {
+		if !visible(s, 1, 64) {
+			return malformed("scopes")
+		}
+	}
+	return nil
+}
+
+// isDigest says whether s is a SHA-256 in base64url without padding.
+func isDigest(s string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == sha256.Size
+}
+
+// service finds who starts or cancels a session. A service with a secret always
+// uses it. One without is a page, which browsers name by its Origin; an unknown
+// service is answered like a page of another origin.
+func (h *Handler) service(r *http.Request, id *string) (p session.RelyingParty, authenticated bool, err error) {
+	name, secret, basic := r.BasicAuth()
+	failed := refuse("service_auth_failed", "wrong service or secret")
+	switch {
+	case r.Header.Get("Authorization") != "":
+		if !basic || id != nil && *id != name {
+			return p, false, failed
+		}
+		p, known := h.Sessions.Parties.Party(name)
+		if !p.Secret(secret) || !known {
+			return p, false, failed
+		}
+		return p, true, nil
+	case id == nil:
+		return p, false, malformed("serviceId")
+	}
+	p, known := h.Sessions.Parties.Party(*id)
+	if known && p.Authenticates() {
+		return p, false, failed
+	}
+	origins := r.Header.Values("Origin")
+	if !known || len(origins) != 1 || !p.MayUse(origins[0]) {
+		return p, false, refuse("origin_not_allowed", "this origin may not start sessions of this service")
+	}
+	return p, false, nil
+}
+
+// requester is who the phone is told of: for a page what the server saw, for a
+// back end what it says it saw, or nobody.
+func (h *Handler) requester(r *http.Request, told *StartedRequester, authenticated bool, addr netip.Addr) *session.Requester {
+	switch {
+	case told != nil:
+		return &session.Requester{IP: told.IP, UserAgent: browser(told.UserAgent), ByService: true}
+	case authenticated:
+		return nil
+	}
+	return &session.Requester{IP: addr.String(), UserAgent: browser(r.UserAgent())}
+}
+
+// browser is the short form of a User-Agent, such as "Firefox on Linux". It is
+// made of names from a table, never of the header's own text.
+func browser(header string) string {
+	if len(header) > maxUserAgent {
+		header = header[:maxUserAgent]
+	}
+	ua := useragent.Parse(header)
+	known := []string{useragent.Chrome, useragent.Firefox, useragent.Safari, useragent.Edge, useragent.Opera, useragent.OperaMini,
+		useragent.OperaTouch, useragent.Vivaldi, useragent.InternetExplorer, useragent.HeadlessChrome}
+	name := "Unknown browser"
+	for _, k := range known {
+		if ua.Name == k {
+			name = k
+		}
+	}
+	for _, os := range []string{useragent.Windows, useragent.Android, useragent.MacOS, useragent.IOS, useragent.Linux, useragent.ChromeOS} {
+		if ua.OS == os {
+			return name + " on " + os
+		}
+	}
+	return name
+}
+
+// operation checks what shall be approved: nothing in it may change how the
+// rest of it is shown.
+func (q StartRequest) operation() (*session.Operation, error) {
+	if r := q.Requester; r != nil {
+		if _, err := netip.ParseAddr(r.IP); err != nil {
+			return nil, malformed("requester.ip")
+		}
+		if len(r.UserAgent) > maxUserAgent || device.HasHidden(r.UserAgent) {
+			return nil, malformed("requester.userAgent")
+		}
+	}
+	o := q.Operation
+	if o == nil {
+		return nil, nil //nolint:nilnil // a session without an operation is the usual one
+	}
+	if !visible(o.Name, 1, 64) {
+		return nil, malformed("operation.name")
+	}
+	if o.Data == "" || len(o.Data) > maxData || device.HasHidden(o.Data) {
+		return nil, malformed("operation.data")
+	}
+	out := &session.Operation{Name: o.Name, Data: o.Data}
+	if len(o.Form) == 0 {
+		return out, nil
+	}
+	var compact bytes.Buffer
+	if o.Form.Kind() != '{' || json.Compact(&compact, o.Form) != nil || hiddenText(compact.Bytes()) {
+		return nil, malformed("operation.form")
+	}
+	out.Form = compact.Bytes()
+	return out, nil
+}
+
+// hiddenText says whether a string anywhere in a JSON text has a hidden
+// character other than a newline.
+func hiddenText(b []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(b))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return false // its end: it was parsed before
+		}
+		if s, ok := t.(string); ok && device.HasHidden(strings.ReplaceAll(s, "\n", "")) {
+			return true
+		}
+	}
+}
+
+// idempotency reads the Idempotency-Key.
+func idempotency(r *http.Request, body []byte, st *session.Start) error {
+	values := r.Header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return nil
+	}
+	if len(values) > 1 || !visible(values[0], 1, 64) {
+		return malformed("Idempotency-Key")
+	}
+	sum := sha256.Sum256(body)
+	st.Idempotency, st.Body = values[0], base64.RawURLEncoding.EncodeToString(sum[:])
+	return nil
+}
+
+// started is the answer to a start.
+func (h *Handler) started(s session.Session) StartResponse {
+	x := h.Sessions.Secrets
+	token := x.WSToken(s)
+	return StartResponse{
+		SessionID: string(s.ID), AutoPassword: string(x.Code(s, s.Period)), WSToken: token, Random: x.Random(s),
+		ExpiresAt: s.ExpiresAt.UTC().Format(time.RFC3339),
+		WSURL:     "ws" + strings.TrimPrefix(h.Issuer, "http") + "/ws/session/" + string(s.ID) + "?token=" + token,
+		QRKey:     base64.RawURLEncoding.EncodeToString(x.QRKey(s)), QRURL: h.Issuer + "/s/" + string(s.ID), Mode: string(s.Mode),
+	}
+}

@@ -1,0 +1,91 @@
+// Package audit names what is worth remembering and hands it on. It is the
+// domain's only window to logs, metrics and the audit stream: a room that
+// changes something records an [Event], and never touches a logger or a
+// metrics library itself.
+//
+// An event says who did what to which session or identity. It never holds a
+// code, a token, a wsToken, a signature or a key.
+package audit
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A Kind is the stable code of an event. Codes are only ever added.
+type Kind string
+
+// The closed list of kinds.
+const (
+	SessionStarted   Kind = "session.started"
+	SessionClaimed   Kind = "session.claimed"
+	SessionApproved  Kind = "session.approved"
+	SessionRejected  Kind = "session.rejected"
+	SessionExpired   Kind = "session.expired"
+	SessionCancelled Kind = "session.cancelled"
+
+	CodeWrong        Kind = "code.wrong"
+	SignatureInvalid Kind = "signature.invalid"
+	DeviceLocked     Kind = "device.locked"
+	IdentityLocked   Kind = "identity.locked"
+	IdentityUnlocked Kind = "identity.unlocked"
+
+	IdentityAdded   Kind = "identity.added"
+	IdentityRevoked Kind = "identity.revoked"
+	DeviceEnrolled  Kind = "device.enrolled"
+	DeviceRevoked   Kind = "device.revoked"
+	EnrolmentCoded  Kind = "enrolment.code_made"
+
+	KeyRotated      Kind = "key.rotated"
+	RecordTampered  Kind = "record.tampered"
+	RequestsLimited Kind = "requests.limited"
+)
+
+// Kinds lists every kind, in the order of the documentation.
+func Kinds() []Kind {
+	return []Kind{
+		SessionStarted, SessionClaimed, SessionApproved, SessionRejected, SessionExpired, SessionCancelled,
+		CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,
+		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRevoked, EnrolmentCoded,
+		KeyRotated, RecordTampered, RequestsLimited,
+	}
+}
+
+// An Event is one thing that happened. Empty members do not apply.
+type Event struct {
+	Time    time.Time
+	Kind    Kind
+	Session string // sess_…
+	Service string // the relying party's id
+	Token   string // tok_…, the identity
+	Device  string // dev_…
+	Address string // the caller's address, as the limits see it
+	Detail  string // one word of a closed set: the reason of a rejection, who cancelled, which limit
+}
+
+// A Recorder takes events. Record must be quick and must not block on a
+// network: what has to travel is queued.
+type Recorder interface {
+	Record(ctx context.Context, e Event) error
+}
+
+// Tee gives every event to each of the recorders, in order, and joins their
+// errors.
+func Tee(recorders ...Recorder) Recorder { return tee(recorders) }
+
+type tee []Recorder
+
+func (t tee) Record(ctx context.Context, e Event) error {
+	var errs []error
+	for _, r := range t {
+		errs = append(errs, r.Record(ctx, e))
+	}
+	return errors.Join(errs...)
+}
+
+// Discard forgets every event; for tests and tools.
+type Discard struct{}
+
+// Record implements [Recorder].
+func (Discard) Record(context.Context, Event) error { return nil }

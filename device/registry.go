@@ -1,0 +1,200 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"countersign/audit"
+	"countersign/crypto/p256"
+)
+
+// Store keeps identities.
+type Store interface {
+	// Identity reads one. ErrUnknown if there is none.
+	Identity(ctx context.Context, id TokenID) (Identity, error)
+	// SwapIdentity writes next if the stored version is old's (0: none
+	// stored), else ErrConflict.
+	SwapIdentity(ctx context.Context, old, next Identity) error
+}
+
+// Enrolments keeps what an enrolment needs for a short while.
+type Enrolments interface {
+	// PutCode remembers a code until it expires.
+	PutCode(ctx context.Context, c EnrolmentCode, id TokenID, lifetime time.Duration) error
+	// PeekCode says whose code c is and leaves it, counting the caller's
+	// address in the same trip. ErrCodeUnknown, ErrReplayed when key has used
+	// nonce before, LimitedError.
+	PeekCode(ctx context.Context, c EnrolmentCode, key p256.PublicKey, n Nonce, address string) (TokenID, error)
+	// ReserveKey takes key for a device to be, and remembers its nonce, in
+	// one step. ErrAlreadyEnrolled, ErrReplayed.
+	ReserveKey(ctx context.Context, key p256.PublicKey, n Nonce, until time.Time) error
+	// SpendCode uses a code up; of any number of callers one gets it, the
+	// others ErrCodeUnknown.
+	SpendCode(ctx context.Context, c EnrolmentCode) (TokenID, error)
+	// SettleKey makes the reservation of key lasting, or drops it.
+	SettleKey(ctx context.Context, key p256.PublicKey, enrolled bool) error
+}
+
+// A Registry enrols phones and keeps identities.
+type Registry struct {
+	Issuer     string
+	Open       bool // an enrolment without a code makes a new identity; development only
+	Store      Store
+	Enrolments Enrolments
+	Audit      audit.Recorder
+	Now        func() time.Time
+}
+
+// An Enrolment is a phone's wish to act for an identity.
+type Enrolment struct {
+	Code      string // as sent
+	Key       p256.PublicKey
+	Name      string
+	Platform  string
+	Timestamp int64
+	Nonce     Nonce
+	Signature string // as sent
+	Address   string
+}
+
+// Text is what the phone signed.
+func (e Enrolment) Text(issuer string) []byte {
+	return SignedText(EnrolPurpose, issuer, e.Code, e.Key.Thumbprint(), strconv.FormatInt(e.Timestamp, 10), string(e.Nonce))
+}
+
+// Enrol adds the phone to the identity its code was made for. Errors, in this
+// order: ErrStale, ErrSignature, ErrReplayed, ErrCodeUnknown,
+// ErrAlreadyEnrolled, ErrTooManyDevices; nothing is spent by any of them.
+func (r *Registry) Enrol(ctx context.Context, e Enrolment) (TokenID, Device, error) {
+	now := r.Now()
+	if !Fresh(e.Timestamp, now) {
+		return "", Device{}, ErrStale
+	}
+	sig, err := p256.DecodeSignature(e.Signature)
+	if err != nil || !e.Key.Verify(e.Text(r.Issuer), sig) {
+		return "", Device{}, ErrSignature
+	}
+	open := e.Code == "" && r.Open
+	code, isCode := ParseEnrolmentCode(e.Code)
+	owner, err := r.Enrolments.PeekCode(ctx, code, e.Key, e.Nonce, e.Address)
+	switch {
+	case errors.Is(err, ErrCodeUnknown) && open:
+	case err != nil:
+		return "", Device{}, err
+	case !isCode:
+		return "", Device{}, ErrCodeUnknown
+	}
+	if !open {
+		if err := r.hasRoom(ctx, owner); err != nil {
+			return "", Device{}, err
+		}
+	}
+	if err := r.Enrolments.ReserveKey(ctx, e.Key, e.Nonce, NonceEnd(e.Timestamp)); err != nil {
+		return "", Device{}, err
+	}
+	// From here on the caller's hanging up must not leave a spent code behind.
+	ctx = context.WithoutCancel(ctx)
+	id, d, err := r.spend(ctx, e, code, open, now)
+	if settled := r.Enrolments.SettleKey(ctx, e.Key, err == nil); settled != nil {
+		return "", Device{}, errors.Join(err, settled)
+	}
+	if err != nil {
+		return "", Device{}, err
+	}
+	return id, d, r.Audit.Record(ctx, audit.Event{Time: now, Kind: audit.DeviceEnrolled, Token: string(id), Device: string(d.ID), Address: e.Address})
+}
+
+// hasRoom looks before the code is spent, so that a full identity does not
+// cost one.
+func (r *Registry) hasRoom(ctx context.Context, id TokenID) error {
+	i, err := r.Store.Identity(ctx, id)
+	if errors.Is(err, ErrUnknown) || err == nil && i.Status == Revoked {
+		return ErrCodeUnknown
+	}
+	if err != nil {
+		return err
+	}
+	if i.Enrolled() >= MaxDevices {
+		return ErrTooManyDevices
+	}
+	return nil
+}
+
+func (r *Registry) spend(ctx context.Context, e Enrolment, code EnrolmentCode, open bool, now time.Time) (TokenID, Device, error) {
+	d := Device{ID: NewID(), Key: e.Key, Name: e.Name, Platform: e.Platform, CreatedAt: now.Truncate(time.Second)}
+	if open {
+		i, err := r.Add(ctx, nil)
+		if err != nil {
+			return "", Device{}, err
+		}
+		_, err = r.Change(ctx, i.ID, func(i Identity) (Identity, error) { return i.With(d) })
+		return i.ID, d, err
+	}
+	id, err := r.Enrolments.SpendCode(ctx, code)
+	if err != nil {
+		return "", Device{}, err
+	}
+	_, err = r.Change(ctx, id, func(i Identity) (Identity, error) { return i.With(d) })
+	return id, d, err
+}
+
+// Add makes an identity without devices.
+func (r *Registry) Add(ctx context.Context, c Claims) (Identity, error) {
+	now := r.Now().Truncate(time.Second)
+	i := Identity{ID: NewTokenID(), Version: 1, CreatedAt: now, Claims: c}
+	if err := r.Store.SwapIdentity(ctx, Identity{}, i); err != nil {
+		return Identity{}, err
+	}
+	return i, r.Audit.Record(ctx, audit.Event{Time: now, Kind: audit.IdentityAdded, Token: string(i.ID)})
+}
+
+// NewCode makes an enrolment code for an identity.
+func (r *Registry) NewCode(ctx context.Context, id TokenID) (EnrolmentCode, time.Time, error) {
+	i, err := r.Store.Identity(ctx, id)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if i.Status == Revoked {
+		return "", time.Time{}, ErrUnknown
+	}
+	now := r.Now()
+	code := NewEnrolmentCode()
+	if err := r.Enrolments.PutCode(ctx, code, id, CodeLifetime); err != nil {
+		return "", time.Time{}, err
+	}
+	err = r.Audit.Record(ctx, audit.Event{Time: now, Kind: audit.EnrolmentCoded, Token: string(id)})
+	return code, now.Add(CodeLifetime).Truncate(time.Second), err
+}
+
+// changeTries bounds how often a change is tried again when others change the
+// same identity.
+const changeTries = 5
+
+// Change reads an identity, lets change make the next version of it, and
+// stores that; on a conflict it starts again.
+func (r *Registry) Change(ctx context.Context, id TokenID, change func(Identity) (Identity, error)) (Identity, error) {
+	for range changeTries {
+		old, err := r.Store.Identity(ctx, id)
+		if err != nil {
+			return Identity{}, err
+		}
+		next, err := change(old)
+		if err != nil {
+			return Identity{}, err
+		}
+		if next.Version == old.Version {
+			return old, nil
+		}
+		err = r.Store.SwapIdentity(ctx, old, next)
+		if err == nil {
+			return next, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return Identity{}, err
+		}
+	}
+	return Identity{}, fmt.Errorf("device: %w, %d times", ErrConflict, changeTries)
+}

@@ -1,0 +1,175 @@
+package server
+
+import (
+	"strings"
+	"testing"
+)
+
+// checkCase is a file that breaks one rule. want is a piece of the only
+// problem, or empty when the file is good.
+type checkCase struct{ yaml, want string }
+
+func runCheckCases(t *testing.T, cases []checkCase) {
+	t.Helper()
+	for _, c := range cases {
+		_, err := Load(Source{File: "c.yaml", Content: []byte(c.yaml)})
+		switch found, _ := err.(Errors); {
+		case c.want == "" && err != nil:
+			t.Errorf("%s\nis refused:\n%v", c.yaml, err)
+		case c.want != "" && (len(found) != 1 || !strings.Contains(found.Error(), c.want)):
+			t.Errorf("%s\ngot:\n%v\nwant only: %s", c.yaml, err, c.want)
+		case len(found) == 1 && !strings.HasPrefix(found[0].Where, "c.yaml:") && found[0].Where != "default":
+			t.Errorf("%s\nis placed at %s", c.yaml, found[0].Where)
+		}
+	}
+}
+
+func TestCheckServer(t *testing.T) {
+	issuer := func(s string) string { return "masterSecretFile: /x\nissuer: " + s + "\n" }
+	runCheckCases(t, []checkCase{
+		{minimal, ""},
+		{issuer("http://login.example.com"), "issuer: must be https"},
+		{issuer("http://login.example.com") + "insecureHTTP: true", ""},
+		{issuer("https://login.example.com/path"), ""},
+		{issuer("https://login.example.com:8443"), ""},
+		{issuer("https://[::1]:8443"), ""},
+		{issuer("https://login.example.com/path/"), "issuer: must not end in a slash"},
+		{issuer("https://login.example.com?x"), "issuer: must not have a query"},
+		{issuer("'https://login.example.com#'"), "issuer: must not have a query or a fragment"},
+		{issuer("https://alice:pw@login.example.com"), "issuer: must not hold a user name"},
+		{issuer("https://Login.example.com"), "issuer: is not written as browsers write it"},
+		{issuer("https://login.example.com:443"), "issuer: is not written as browsers"},
+		{issuer("https://löwe.example"), "issuer: is not written as browsers"},
+		{issuer("https://login.example.com/a/../b"), "issuer: has a path"},
+		{issuer("login.example.com"), "issuer: is not an absolute"},
+		{issuer("ftp://login.example.com"), "issuer: is not an absolute"},
+		{"issuer: https://login.example.com", "masterSecretFile: is required"},
+		{minimal + "enrollment: open", "enrollment: open lets anyone enrol"},
+		{issuer("https://localhost:8443") + "enrollment: open", ""},
+		{issuer("https://login.localhost") + "enrollment: open", ""},
+		{issuer("https://127.3.2.1") + "enrollment: open", ""},
+		{issuer("https://[::1]") + "enrollment: open", ""},
+		{issuer("https://localhost.example.com") + "enrollment: open", "enrollment: open"},
+		{issuer("https://evillocalhost") + "enrollment: open", "enrollment: open"},
+		{minimal + "enrollment: opne", "did you mean open?"},
+		{minimal + "listen: localhost", "listen: is not an address"},
+		{minimal + "opsListen: ''", ""},
+		{minimal + "opsListen: 127.0.0.1:8080", "opsListen: is the same as listen"},
+		{minimal + "trustedProxies: ['::/0']", "trustedProxies[0]: trusts every address"},
+		{minimal + "trustedProxies: ['::ffff:10.0.0.0/104']", "trustedProxies[0]: is an IPv4 network"},
+		{minimal + "redis: {mode: embedded}", ""},
+		{minimal + "redis: {url: 'rediss://redis.example:6380/3'}", ""},
+		{minimal + "redis: {url: 'http://redis.example'}", "redis.url: is not a Redis URL"},
+		{minimal + "redis: {url: 'redis://:pw@redis.example'}", "redis.url: holds a password"},
+		{minimal + "redis: {url: 'redis://redis.example/x'}", "redis.url: does not end in a database number"},
+		{minimal + "redis: {mode: cluster}", "redis.addrs: is required by mode cluster"},
+		{minimal + "redis: {mode: cluster, addrs: ['10.0.0.1:6379']}", ""},
+		{minimal + "redis: {mode: cluster, addrs: ['10.0.0.1']}", "redis.addrs[0]: is not HOST:PORT"},
+		{minimal + "redis: {mode: sentinel, addrs: ['a:1']}", "redis.masterName: is required"},
+		{minimal + "redis: {mode: sentinel, addrs: ['a:1'], masterName: m}", ""},
+		{minimal + "redis: {addrs: ['a:1']}", "redis.addrs: is not used in mode"},
+		{minimal + "redis: {prefix: cs-2}", ""},
+		{minimal + "redis: {prefix: a1234567890123456}", "redis.prefix: must be"},
+		{minimal + "redis: {prefix: ''}", "redis.prefix: must be"},
+		{minimal + "session: {ttl: 600s, resultTTL: 1s}", ""},
+		{minimal + "session: {ttl: 29s}", "session.ttl: 29s is out of range"},
+		{minimal + "session: {ttl: 601s}", "session.ttl: 10m1s is out of range"},
+		{minimal + "session: {resultTTL: 0s}", "session.resultTTL: 0s is out of range"},
+		{minimal + "session: {ttl: -60s}", `session.ttl: "-60s" is not a duration`},
+		{minimal + "otp: {period: 30s, tolerance: 3}", ""},
+		{minimal + "otp: {period: 9s}", "otp.period: 9s is too short"},
+		{minimal + "otp: {period: 121s}", "otp.period: is longer than session.ttl"},
+		{minimal + "otp: {tolerance: 4}", "otp.tolerance: 4 is out of range"},
+		{minimal + "otp: {tolerance: 1.5}", `otp.tolerance: "1.5" is not a whole number`},
+		{minimal + "qr: {back: 3s, ahead: 1s}", ""},
+		{minimal + "qr: {back: 6s}", "qr.back: 6s is out of range"},
+		{minimal + "qr: {ahead: 3s}", "qr.ahead: 3s is out of range"},
+		{minimal + "limits: {wrongCodesInARow: 0}", "limits.wrongCodesInARow: 0 is out of range"},
+		{minimal + "limits: {socketsPerNode: -1}", "limits.socketsPerNode: -1 is out of range"},
+		{minimal + "insecureHTTP: yes", `insecureHTTP: "yes" is not true or false`},
+		{minimal + "admin: {identities: [tok_a, tok_a]}", "admin.identities[1]: is listed twice"},
+		{minimal + "flows: {}", ""},
+		{minimal + "flows: {login: {}}", "flows: flows are not supported yet"},
+		{minimal + "log: {level: debug, format: json}", ""},
+		{minimal + "services:", "services: has no value"},
+		{minimal + "services: {acme: {}}", "services: must be a list, not a mapping"},
+		{minimal + "session: 120s", "session: must be a mapping of keys, not text"},
+	})
+}
+
+func TestCheckServices(t *testing.T) {
+	const browser = oneService + "    origins: [https://bank.example]\n"
+	const secret = oneService + "    secretFile: /run/secrets/acme\n"
+	runCheckCases(t, []checkCase{
+		{browser, ""},
+		{secret, ""},
+		{oneService, "services[0].origins: is required"},
+		{oneService + "    origins: ['http://localhost:3000']", ""},
+		{oneService + "    origins: ['http://bank.example']", "services[0].origins[0]: must be https"},
+		{"insecureHTTP: true\n" + oneService + "    origins: ['http://bank.example']", ""},
+		{oneService + "    origins: ['https://bank.example/']", "write https://bank.example"},
+		{oneService + "    origins: ['null']", "origins[0]: null is what any"},
+		{oneService + "    origins: ['*']", "origins[0]: is not an origin"},
+		{oneService + "    origins: ['https://*.bank.example']", "origins[0]: is not written"},
+		{oneService + "    origins: ['https://a.example', 'HTTPS://A.example']", "origins[1]: is listed twice"},
+		{secret + "    modes: []", "services[0].modes: is empty"},
+		{secret + "    modes: [compare]", ""},
+		{browser + "    modes: [scan, compare]", "services[0].modes[1]: compare needs"},
+		{secret + "    modes: [scan, scan]", "services[0].modes[1]: is listed twice"},
+		{browser + "    revealUnknown: true", "services[0].revealUnknown: would tell"},
+		{secret + "    revealUnknown: true", ""},
+		{secret + "    acceptV0: true\n    modes: [scan]", "services[0].acceptV0: has no effect"},
+		{secret + "    mask: last3", "did you mean last2?"},
+		{secret + "    subject: private", "services[0].subject: \"private\" is not known"},
+		{secret + "    tokenTTL: 59s", "services[0].tokenTTL: 59s is out of range"},
+		{secret + "    scopes: {allowed: [openid]}", "openid is not listed"},
+		{secret + "    scopes: {allowed: ['identity:nmae']}", "did you mean identity:name?"},
+		{secret + "    scopes: {default: ['identity:email']}", "scopes.default[0]: \"identity:email\" is not in"},
+		{secret + "    scopes: {required: ['identity:email']}", "scopes.required[0]: \"identity:email\" is not in"},
+		{secret + "    redirectURIs: ['/cb']", "redirectURIs[0]: is not an absolute URI"},
+		{secret + "    redirectURIs: ['http://bank.example/cb']", "redirectURIs[0]: must be https"},
+		{secret + "    redirectURIs: ['data:text/html,x']", "redirectURIs[0]: has a scheme"},
+		{secret + "    postLogoutRedirectURIs: ['https:///x']", "postLogoutRedirectURIs[0]: has no host"},
+		{secret + "    webhook: {url: 'https://bank.example/h', secretFile: /x}", ""},
+		{secret + "    webhook: {url: 'http://bank.example/h', secretFile: /x}", "webhook.url: is not an https URL"},
+		{secret + "    webhook: {url: 'https://bank.example/h'}", "webhook.secretFile: is required"},
+		{secret + "    webhook: {secretFile: /x}", "webhook.url: is empty"},
+		{secret + "  - {id: acme, name: Other, secretFile: /x}", `services[1].id: "acme" is taken`},
+		{secret + "  - {id: 'a:b', name: Other, secretFile: /x}", "services[1].id: must be"},
+		{secret + "  - {id: b, name: '', secretFile: /x}", "services[1].name: is required"},
+		{secret + "  - {id: b, name: \"a\\u2066b\", secretFile: /x}", "services[1].name: contains"},
+		{secret + "  - {id: b, name: " + strings.Repeat("ü", 101) + ", secretFile: /x}", "services[1].name: is longer"},
+		{secret + "  - {id: b, name: " + strings.Repeat("ü", 100) + ", secretFile: /x}", ""},
+		{secret + "  - {id: 12, name: Other, secretFile: /x}", "services[1].id: must be text, not a number"},
+	})
+}
+
+func TestCheckByHand(t *testing.T) {
+	cfg := Defaults()
+	if found := cfg.Check(ForDev); found != nil {
+		t.Errorf("the defaults are refused for dev:\n%v", found)
+	}
+	cfg.Session.TTL = 1
+	cfg.Limits.VerifyPerIP = Rate{}
+	found := cfg.Check(ForDev)
+	if len(found) != 2 || found[0].Where != "default" {
+		t.Errorf("got\n%v\nwant session.ttl and limits.verifyPerIP", found)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	if w := load(t, minimal).Warnings(); w != nil {
+		t.Errorf("warnings without a cause: %q", w)
+	}
+	w := load(t, "issuer: http://localhost:8080\nmasterSecretFile: /x\ninsecureHTTP: true\nenrollment: open\nlimits: {disabled: true}\nredis: {mode: embedded}\n"+
+		"services: [{id: acme, name: Acme Bank, secretFile: /x, modes: [enter, compare], acceptV0: true}]").Warnings()
+	all := strings.Join(w, "\n")
+	for _, want := range []string{"insecureHTTP", "enrollment", "limits.disabled", "embedded", "service acme: mode compare", "NIST SP 800-63B-4 §3.1.3", "acceptV0"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no warning names %s:\n%s", want, all)
+		}
+	}
+	if len(w) != 6 {
+		t.Errorf("got %d warnings, want 6", len(w))
+	}
+}

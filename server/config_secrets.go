@@ -1,0 +1,160 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+
+	"countersign/crypto/keyring"
+)
+
+// maxSecretBytes bounds a secret file; minServiceSecret is the shortest secret
+// worth the name (128 bits).
+const (
+	maxSecretBytes   = 16 << 10
+	minServiceSecret = 16
+)
+
+// Secrets is the content of every secret file of a Config. Printing or logging
+// it shows nothing.
+type Secrets struct {
+	// Master holds the master secrets; nil without masterSecretFile (ForDev).
+	Master *keyring.Master
+	// RedisPassword is empty without redis.passwordFile.
+	RedisPassword string
+	// Services has one entry per configured service, by its id.
+	Services map[string]ServiceSecrets
+}
+
+// ServiceSecrets is what one service's files hold. Printing or logging it
+// shows nothing.
+type ServiceSecrets struct {
+	// Secret authenticates the service; nil: it has none.
+	Secret []byte
+	// ResponseKey is 32 bytes, the key of the approved message's hash; nil:
+	// the server makes one.
+	ResponseKey []byte
+	// WebhookSecret signs its events; nil without a webhook.
+	WebhookSecret []byte
+}
+
+// Format hides the secrets from every verb of fmt.
+func (Secrets) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "server.Secrets(hidden)") }
+
+// LogValue hides the secrets from slog.
+func (Secrets) LogValue() slog.Value { return slog.StringValue("server.Secrets(hidden)") }
+
+// MarshalJSON refuses: secrets are never serialised.
+func (Secrets) MarshalJSON() ([]byte, error) { return nil, errHidden }
+
+// Format hides the secrets from every verb of fmt.
+func (ServiceSecrets) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "server.ServiceSecrets(hidden)")
+}
+
+// LogValue hides the secrets from slog.
+func (ServiceSecrets) LogValue() slog.Value {
+	return slog.StringValue("server.ServiceSecrets(hidden)")
+}
+
+// MarshalJSON refuses: secrets are never serialised.
+func (ServiceSecrets) MarshalJSON() ([]byte, error) { return nil, errHidden }
+
+var errHidden = errors.New("server: secrets are not serialised")
+
+// ReadSecrets reads the files c names. The error is an Errors with everything
+// that is wrong; it shows neither what a file holds nor its path, only the key
+// that names it.
+func (c Config) ReadSecrets() (Secrets, error) {
+	r := secretReader{cfg: c}
+	secrets := Secrets{Services: map[string]ServiceSecrets{}}
+	if text := r.read("masterSecretFile", c.MasterSecretFile); text != nil {
+		var err error
+		if secrets.Master, err = keyring.ParseMaster(text); err != nil {
+			r.fail("masterSecretFile", "the file it names is not good: "+err.Error(), "one line of `openssl rand -base64 32`")
+		}
+	}
+	secrets.RedisPassword = string(r.secret("redis.passwordFile", c.Redis.PasswordFile, 1))
+	for i, s := range c.Services {
+		path := "services[" + strconv.Itoa(i) + "]."
+		secrets.Services[s.ID] = ServiceSecrets{
+			Secret:        r.secret(path+"secretFile", s.SecretFile, minServiceSecret),
+			ResponseKey:   r.key(path+"responseKeyFile", s.ResponseKeyFile),
+			WebhookSecret: r.secret(path+"webhook.secretFile", s.Webhook.SecretFile, minServiceSecret),
+		}
+	}
+	if len(r.found) > 0 {
+		r.found.sort()
+		return Secrets{}, r.found
+	}
+	return secrets, nil
+}
+
+// secretReader reads secret files and collects what is wrong with them.
+type secretReader struct {
+	cfg   Config
+	found Errors
+}
+
+func (r *secretReader) fail(path, what, hint string) {
+	at := r.cfg.place(path)
+	r.found = append(r.found, Problem{Path: path, Where: at.String(), What: what, Hint: hint, at: at})
+}
+
+// read returns the content of file, or nil when it is not named or not good.
+func (r *secretReader) read(path, file string) []byte {
+	if file == "" {
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		r.fail(path, "the file it names cannot be read: "+fileTrouble(err), "the key takes a path, and the server's user must be able to read the file")
+		return nil
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
+	switch {
+	case err != nil:
+		r.fail(path, "the file it names cannot be read: "+fileTrouble(err), "the key takes the path of a file")
+	case len(text) > maxSecretBytes:
+		r.fail(path, "the file it names is larger than 16 KiB", "")
+	case len(bytes.TrimSpace(text)) == 0:
+		r.fail(path, "the file it names is empty", "")
+	default:
+		return text
+	}
+	return nil
+}
+
+// secret returns the content of file without one newline at its end.
+func (r *secretReader) secret(path, file string, shortest int) []byte {
+	text := trimNewline(r.read(path, file))
+	if text != nil && len(text) < shortest {
+		r.fail(path, fmt.Sprintf("the secret in the file it names is shorter than %d bytes", shortest), "make one with `openssl rand -base64 32`")
+		return nil
+	}
+	return text
+}
+
+// key returns the 32 bytes written in file as base64url.
+func (r *secretReader) key(path, file string) []byte {
+	text := trimNewline(r.read(path, file))
+	if text == nil {
+		return nil
+	}
+	key, err := base64.RawURLEncoding.Strict().DecodeString(string(bytes.TrimRight(text, "=")))
+	if err != nil || len(key) != 32 {
+		r.fail(path, "the file it names does not hold 32 bytes in base64url", "make one with `openssl rand -base64 32 | tr +/ -_`")
+		return nil
+	}
+	return key
+}
+
+func trimNewline(text []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
+}

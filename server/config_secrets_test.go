@@ -1,0 +1,104 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// secretFiles writes files into a fresh directory and returns a namer of them.
+func secretFiles(t *testing.T, files map[string]string) func(name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func(name string) string { return filepath.Join(dir, name) }
+}
+
+func TestReadSecrets(t *testing.T) {
+	key := bytes.Repeat([]byte{0xfb}, 32)
+	file := secretFiles(t, map[string]string{
+		"master":   base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)) + "\n",
+		"redis":    "hunter2\r\n",
+		"acme":     "sixteen bytes...\n",
+		"response": base64.RawURLEncoding.EncodeToString(key) + "\n",
+		"hook":     "  sixteen and blanks \n\n",
+	})
+	cfg := Defaults()
+	cfg.MasterSecretFile, cfg.Redis.PasswordFile = file("master"), file("redis")
+	cfg.Services = []ServiceConfig{
+		{ID: "acme", SecretFile: file("acme"), ResponseKeyFile: file("response"), Webhook: WebhookConfig{SecretFile: file("hook")}},
+		{ID: "shop"},
+	}
+	s, err := cfg.ReadSecrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Master == nil || s.RedisPassword != "hunter2" || len(s.Services) != 2 {
+		t.Error("master secret, Redis password or services are wrong")
+	}
+	acme := s.Services["acme"]
+	if string(acme.Secret) != "sixteen bytes..." || !bytes.Equal(acme.ResponseKey, key) || string(acme.WebhookSecret) != "  sixteen and blanks \n" {
+		t.Errorf("acme: %q, %x, %q", acme.Secret, acme.ResponseKey, acme.WebhookSecret)
+	}
+	if shop := s.Services["shop"]; shop.Secret != nil || shop.ResponseKey != nil || shop.WebhookSecret != nil {
+		t.Error("a service without files has secrets")
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secrets", s, "acme", acme)
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %x", s, s, s, acme, acme), log.String()} {
+		if strings.Contains(text, "hunter2") || strings.Contains(text, "sixteen") || !strings.Contains(text, "hidden") {
+			t.Errorf("printing shows secrets: %s", text)
+		}
+	}
+	if _, err := json.Marshal(acme); err == nil {
+		t.Error("secrets are serialised")
+	}
+}
+
+func TestReadSecretsEveryMistakeAtOnce(t *testing.T) {
+	file := secretFiles(t, map[string]string{
+		"short": "aHVudGVyMg==\n", "empty": "\n", "weak": "hunter2\n",
+		"std": strings.Repeat("hunter2+", 5) + "abc", "large": strings.Repeat("hunter2", 10_000),
+	})
+	yaml := "issuer: https://login.example.com\nmasterSecretFile: " + file("short") + "\nredis: {passwordFile: " + file("absent-hunter2") + `}
+services:
+  - id: acme
+    name: Acme Bank
+    secretFile: ` + file("weak") + `
+    responseKeyFile: ` + file("std") + `
+  - id: shop
+    name: Shop
+    secretFile: ` + file("empty") + `
+    responseKeyFile: ` + file("") + `
+    webhook: {url: "https://shop.example/h", secretFile: ` + file("large") + "}\n"
+	cfg, err := Load(Source{File: "c.yaml", Content: []byte(yaml)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = cfg.ReadSecrets()
+	found, _ := err.(Errors)
+	var got []string
+	for _, p := range found {
+		got = append(got, p.Where+" "+p.Path)
+	}
+	want := "c.yaml:2 masterSecretFile, c.yaml:3 redis.passwordFile, c.yaml:7 services[0].secretFile, c.yaml:8 services[0].responseKeyFile, " +
+		"c.yaml:11 services[1].secretFile, c.yaml:12 services[1].responseKeyFile, c.yaml:13 services[1].webhook.secretFile"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("got  %s\nwant %s\n%v", strings.Join(got, ", "), want, err)
+	}
+	for _, secret := range []string{"hunter2", "aHVudGVy"} {
+		if strings.Contains(fmt.Sprint(err), secret) {
+			t.Errorf("the error shows %s:\n%v", secret, err)
+		}
+	}
+}

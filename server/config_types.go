@@ -1,0 +1,229 @@
+package server
+
+import (
+	"net/netip"
+	"time"
+)
+
+// This file is the list of every configuration key: its name (the koanf tag),
+// its type and, in the comment above it, its meaning, unit and limits. The
+// comments are printed by Docs, so they are written for operators.
+
+// Config is the whole configuration after every layer has been applied. It
+// comes from Load, or from Defaults with fields set by hand. It holds no
+// secret, only the names of the files that do; ReadSecrets reads them.
+type Config struct {
+	// Public base URL, without a slash at the end; the `iss` of every token and the second line of everything a phone signs. Required by `serve`; https unless `insecureHTTP`.
+	Issuer string `koanf:"issuer"`
+	// Address and port of the public listener.
+	Listen string `koanf:"listen"`
+	// Address and port of `/livez`, `/readyz` and `/metrics`; empty: off.
+	OpsListen string `koanf:"opsListen"`
+	// Allows http in the issuer, origins and redirect URIs; cookies lose `__Host-` and `Secure`. Never in production.
+	InsecureHTTP bool `koanf:"insecureHTTP"`
+	// Required by `serve`: file of 32 random bytes in base64 or base64url; one secret per line, the first in use, the rest still accepted.
+	MasterSecretFile string `koanf:"masterSecretFile"`
+	// Networks (CIDR) whose `X-Forwarded-For` and `Forwarded` headers are believed.
+	TrustedProxies []netip.Prefix `koanf:"trustedProxies"`
+	// How Redis is reached.
+	Redis RedisConfig `koanf:"redis"`
+	// Lifetimes of a session.
+	Session SessionConfig `koanf:"session"`
+	// The six-digit code.
+	OTP OTPConfig `koanf:"otp"`
+	// The moving QR code.
+	QR QRConfig `koanf:"qr"`
+	// Who may enrol a phone: `code` (whoever has an enrolment code) or `open` (anyone; development only, on a loopback issuer only).
+	Enrollment string `koanf:"enrollment"`
+	// Limits against abuse and overload.
+	Limits LimitsConfig `koanf:"limits"`
+	// Operators.
+	Admin AdminConfig `koanf:"admin"`
+	// The relying parties; each is also an OIDC client. From the file only.
+	Services []ServiceConfig `koanf:"services"`
+	// Operation flows by name. Not supported yet: must be empty.
+	Flows map[string]any `koanf:"flows"`
+	// Logging.
+	Log LogConfig `koanf:"log"`
+
+	// origins says where each path was last set; nil in a literal Config.
+	origins map[string]configPlace
+}
+
+// RedisConfig says how Redis is reached.
+type RedisConfig struct {
+	// `embedded` (in this process, lost at exit; development), `single`, `sentinel` or `cluster`.
+	Mode string `koanf:"mode"`
+	// For `single`: `redis://HOST:PORT/DB`, or `rediss://` for TLS. Without a password: see `passwordFile`.
+	URL string `koanf:"url"`
+	// For `sentinel` and `cluster`: HOST:PORT of the nodes to ask first.
+	Addrs []string `koanf:"addrs"`
+	// For `sentinel`: the name of the master.
+	MasterName string `koanf:"masterName"`
+	// ACL user; empty: Redis' default user.
+	Username string `koanf:"username"`
+	// File holding the password; empty: none.
+	PasswordFile string `koanf:"passwordFile"`
+	// Begins every key's name; 1 to 16 of a-z, 0-9 and `-`. Two installations on one Redis need two prefixes.
+	Prefix string `koanf:"prefix"`
+}
+
+// SessionConfig holds the lifetimes of a session.
+type SessionConfig struct {
+	// How long a session waits for its approval; 30s to 600s.
+	TTL time.Duration `koanf:"ttl"`
+	// How long the result is kept after the end, for reconnecting pages; 1s to 600s.
+	ResultTTL time.Duration `koanf:"resultTTL"`
+}
+
+// OTPConfig controls the six-digit code.
+type OTPConfig struct {
+	// How often the code changes within a session; 0s: one code per session, otherwise at least 10s and at most `session.ttl`.
+	Period time.Duration `koanf:"period"`
+	// How many earlier codes are still right when the code changes; 0 to 3.
+	Tolerance int `koanf:"tolerance"`
+}
+
+// QRConfig is the window in which a scanned QR code counts.
+type QRConfig struct {
+	// How old a scanned code may be; 3s to 5s.
+	Back time.Duration `koanf:"back"`
+	// How far ahead of the server a scanned code may be; 1s to 2s.
+	Ahead time.Duration `koanf:"ahead"`
+}
+
+// LimitsConfig holds the limits against abuse and overload. An address is an
+// IPv4 address or an IPv6 /64.
+type LimitsConfig struct {
+	// For load tests: lifts rates, `pendingPerUser` and pushes; never the attempts of a session, the wrong-code locks or `outstandingSessions`.
+	Disabled bool `koanf:"disabled"`
+	// Sessions started per address.
+	InitiatePerIP Rate `koanf:"initiatePerIP"`
+	// Enrolments tried per address.
+	EnrollPerIP Rate `koanf:"enrollPerIP"`
+	// Phone requests per address, counted apart for claim, verify and pending.
+	VerifyPerIP Rate `koanf:"verifyPerIP"`
+	// Sessions waiting for one identity that are shown on its phones; at least 1. Further ones open by scanning only.
+	PendingPerUser int `koanf:"pendingPerUser"`
+	// Notifications sent to one identity.
+	PushesPerUser Rate `koanf:"pushesPerUser"`
+	// Wrong codes per identity and device over all sessions; then a lock growing from 30s to 1h.
+	WrongCodesPerDevice Rate `koanf:"wrongCodesPerDevice"`
+	// Wrong codes per identity without a success between; then locked until an operator lifts it; at least 1.
+	WrongCodesInARow int `koanf:"wrongCodesInARow"`
+	// Sessions not yet ended, over all nodes; at least 1. One service may hold half of them, one address 1 %.
+	OutstandingSessions int `koanf:"outstandingSessions"`
+	// Open web sockets and event streams per node; at least 1. Above it a connection is closed with 1013.
+	SocketsPerNode int `koanf:"socketsPerNode"`
+}
+
+// AdminConfig says who operates the installation.
+type AdminConfig struct {
+	// File of static operator tokens, one `name scope sha256-hex` a line; empty: none.
+	TokensFile string `koanf:"tokensFile"`
+	// The tokenIds that may be granted the operator scopes.
+	Identities []string `koanf:"identities"`
+}
+
+// ServiceConfig is one relying party, which is also one OIDC client.
+type ServiceConfig struct {
+	// Required: the serviceId and client_id; 1 to 64 visible ASCII characters without `:`, unique.
+	ID string `koanf:"id"`
+	// Required: the name shown on the phone; up to 100 characters.
+	Name string `koanf:"name"`
+	// Browser origins (`https://HOST[:PORT]`) whose pages may watch sessions and, without `secretFile`, start them.
+	Origins []string `koanf:"origins"`
+	// File holding the secret (at least 16 bytes) of a service that authenticates; empty: a service called from browsers, which needs `origins`.
+	SecretFile string `koanf:"secretFile"`
+	// File holding the key (32 bytes in base64url) of the approved message's hash; empty: made once and kept sealed in Redis.
+	ResponseKeyFile string `koanf:"responseKeyFile"`
+	// The claims it may ask for.
+	Scopes ScopesConfig `koanf:"scopes"`
+	// How a code may be used: `enter` (typed or scanned), `scan` (scanned only), `compare` (shown on both sides; needs `secretFile`); the first is the default.
+	Modes []string `koanf:"modes"`
+	// How the code is shown to watchers: `none` (in full) or `last2` (`4829**`); never applied in mode `enter`.
+	Mask string `koanf:"mask"`
+	// `public`: the tokenId is the subject; `pairwise`: one of its own per service.
+	Subject string `koanf:"subject"`
+	// Lifetime of the JWT; 1m to 24h.
+	TokenTTL time.Duration `koanf:"tokenTTL"`
+	// Where OIDC may send the browser back: https, or for a native app http on a loopback host or a private scheme with a dot (`com.example.app:/cb`).
+	RedirectURIs []string `koanf:"redirectURIs"`
+	// Where the browser may go after logout; the same forms.
+	PostLogoutRedirectURIs []string `koanf:"postLogoutRedirectURIs"`
+	// May be granted the operator scopes.
+	Admin bool `koanf:"admin"`
+	// Tells the service when a tokenId is unknown or revoked; needs `secretFile`.
+	RevealUnknown bool `koanf:"revealUnknown"`
+	// Refuses sessions started without a challenge.
+	RequireBinding bool `koanf:"requireBinding"`
+	// Takes the signatures of version 0 apps too; needs mode `enter`. Weaker.
+	AcceptV0 bool `koanf:"acceptV0"`
+	// Sends CONFIRMED instead of DONE in web socket notifications, as older pages expect.
+	LegacyAuthResult bool `koanf:"legacyAuthResult"`
+	// Events for its back end.
+	Webhook WebhookConfig `koanf:"webhook"`
+}
+
+// ScopesConfig lists the scopes of a service.
+type ScopesConfig struct {
+	// Scopes it may ask for.
+	Allowed []string `koanf:"allowed"`
+	// Scopes when it asks for none; all must be in `allowed`. Left out, it is `identity:name` if that is allowed, else nothing.
+	Default []string `koanf:"default"`
+	// Scopes the user cannot switch off on the phone; all must be in `allowed`.
+	Required []string `koanf:"required"`
+}
+
+// WebhookConfig is where a service gets its events.
+type WebhookConfig struct {
+	// https URL; empty: none.
+	URL string `koanf:"url"`
+	// File holding the secret (at least 16 bytes) events are signed with; needed with `url`.
+	SecretFile string `koanf:"secretFile"`
+}
+
+// LogConfig controls logging.
+type LogConfig struct {
+	// The least important level written: `debug`, `info`, `warn` or `error`.
+	Level string `koanf:"level"`
+	// `json`, `text`, or `auto`: text on a terminal, json elsewhere.
+	Format string `koanf:"format"`
+}
+
+// Defaults returns the configuration of an empty file: no issuer, no master
+// secret and no service, so that `serve` refuses it until those are given.
+func Defaults() Config {
+	return Config{
+		Listen:     "127.0.0.1:8080",
+		OpsListen:  "127.0.0.1:9090",
+		Redis:      RedisConfig{Mode: "single", URL: "redis://127.0.0.1:6379/0", Prefix: "cs"},
+		Session:    SessionConfig{TTL: 120 * time.Second, ResultTTL: 60 * time.Second},
+		OTP:        OTPConfig{Tolerance: 1},
+		QR:         QRConfig{Back: 5 * time.Second, Ahead: 2 * time.Second},
+		Enrollment: "code",
+		Limits: LimitsConfig{
+			InitiatePerIP:       Rate{30, time.Minute},
+			EnrollPerIP:         Rate{10, time.Hour},
+			VerifyPerIP:         Rate{60, time.Minute},
+			PendingPerUser:      3,
+			PushesPerUser:       Rate{5, 10 * time.Minute},
+			WrongCodesPerDevice: Rate{10, 15 * time.Minute},
+			WrongCodesInARow:    100,
+			OutstandingSessions: 100_000,
+			SocketsPerNode:      100_000,
+		},
+		Log: LogConfig{Level: "info", Format: "auto"},
+	}
+}
+
+// serviceDefaults is what a service has when its entry gives only id and name.
+func serviceDefaults() ServiceConfig {
+	return ServiceConfig{
+		Scopes:   ScopesConfig{Allowed: []string{"identity:name"}, Default: []string{"identity:name"}},
+		Modes:    []string{"enter", "scan"},
+		Mask:     "none",
+		Subject:  "public",
+		TokenTTL: time.Hour,
+	}
+}

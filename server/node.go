@@ -1,0 +1,213 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"countersign/api"
+	"countersign/audit"
+	"countersign/crypto/keyring"
+	"countersign/device"
+	"countersign/session"
+	"countersign/store"
+	"countersign/ws"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Options are what a node is given besides its configuration. The zero value is
+// good for all but Log.
+type Options struct {
+	Log *slog.Logger
+	// Listener and OpsListener are used instead of the configured addresses.
+	Listener, OpsListener net.Listener
+	// Version is what /metrics and the log call this build.
+	Version string
+	// OnReady is called once the node serves, with the addresses it serves on.
+	OnReady func(public, ops net.Addr)
+	// DropHint loses a message between nodes when it answers true; for tests.
+	DropHint func() bool
+}
+
+// A Node is one server of a cluster.
+type Node struct {
+	cfg     Config
+	secrets Secrets
+	opts    Options
+	log     *slog.Logger
+
+	embedded *store.EmbeddedServer
+	store    *store.Store
+	bus      *store.Bus
+	keys     *store.SigningKeys
+	stream   *store.AuditStream
+	metrics  *metrics
+	sessions *session.Service
+	devices  *device.Registry
+	hub      *ws.Hub
+	parties  *parties
+
+	started  atomic.Bool // Redis was reached, and the public listener serves
+	draining atomic.Bool
+}
+
+// New wires a node. Without a master secret, which only development has, it
+// makes one.
+func New(cfg Config, secrets Secrets, o Options) (*Node, error) {
+	n := &Node{cfg: cfg, secrets: secrets, opts: o, log: o.Log}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	if n.secrets.Master == nil {
+		master, err := keyring.NewMaster(random32())
+		if err != nil {
+			return nil, err
+		}
+		n.secrets.Master = master
+	}
+	if err := n.openStore(); err != nil {
+		return nil, err
+	}
+	n.wire()
+	return n, nil
+}
+
+func random32() []byte {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return b
+}
+
+// openStore makes the store; nothing is asked of Redis yet.
+func (n *Node) openStore() (err error) {
+	address := store.Address{Mode: store.Mode(n.cfg.Redis.Mode), URL: n.cfg.Redis.URL, Addrs: n.cfg.Redis.Addrs,
+		MasterName: n.cfg.Redis.MasterName, Username: n.cfg.Redis.Username, Password: n.secrets.RedisPassword}
+	if address.Mode == store.Embedded {
+		if n.embedded, err = store.StartEmbedded(); err != nil {
+			return err
+		}
+		address = store.Address{Mode: store.Single, URL: n.embedded.URL()}
+	}
+	o := StoreOptions(n.cfg, n.secrets.Master)
+	n.metrics = newMetrics(n.opts.Version)
+	recorder := &late{}
+	o.Audit = recorder
+	if n.store, err = store.Open(address, o); err != nil {
+		return err
+	}
+	n.stream = n.store.AuditStream(n.log)
+	recorder.to = audit.Tee(logSink{n.log}, n.metrics, n.stream)
+	n.bus = n.store.Bus()
+	n.bus.Dropped = n.opts.DropHint
+	n.keys = n.store.SigningKeys()
+	return nil
+}
+
+// late is a recorder that is known only after what needs it: the audit stream
+// is kept in the store that records into it.
+type late struct{ to audit.Recorder }
+
+func (l *late) Record(ctx context.Context, e audit.Event) error { return l.to.Record(ctx, e) }
+
+// StoreOptions are the store's part of a configuration.
+func StoreOptions(cfg Config, m *keyring.Master) store.Options {
+	rate := func(r Rate) store.Rate {
+		if cfg.Limits.Disabled {
+			return store.Rate{}
+		}
+		return store.Rate{N: r.N, Per: r.Per}
+	}
+	l := store.Limits{
+		Initiate: rate(cfg.Limits.InitiatePerIP), Enrol: rate(cfg.Limits.EnrollPerIP), Phone: rate(cfg.Limits.VerifyPerIP),
+		PendingPerUser: cfg.Limits.PendingPerUser,
+		// The locks of wrong codes are never lifted.
+		WrongCodes: store.Rate{N: cfg.Limits.WrongCodesPerDevice.N, Per: cfg.Limits.WrongCodesPerDevice.Per},
+		FirstLock:  30 * time.Second, LongestLock: time.Hour, Outstanding: cfg.Limits.OutstandingSessions,
+	}
+	if cfg.Limits.Disabled {
+		l.PendingPerUser = 0
+	}
+	return store.Options{Prefix: cfg.Redis.Prefix, Master: m, ResultTTL: cfg.Session.ResultTTL, Limits: l}
+}
+
+// wire makes the rooms' services.
+func (n *Node) wire() {
+	recorder := audit.Tee(logSink{n.log}, n.metrics, n.stream)
+	n.parties = newParties(n.cfg, n.secrets)
+	n.devices = &device.Registry{Issuer: n.cfg.Issuer, Open: n.cfg.Enrollment == "open", Store: n.store, Enrolments: n.store,
+		Audit: recorder, Now: n.store.Now}
+	n.sessions = &session.Service{
+		Issuer: n.cfg.Issuer, Lifetime: n.cfg.Session.TTL, Period: n.cfg.OTP.Period, Tolerance: n.cfg.OTP.Tolerance,
+		Window: session.Window{Back: n.cfg.QR.Back, Ahead: n.cfg.QR.Ahead}, MaxWrong: n.cfg.Limits.WrongCodesInARow,
+		Secrets: session.Secrets{Master: n.secrets.Master}, Parties: n.parties, Store: n.store, Phones: n.store,
+		Idempotency: n.store, Keys: n.keys, Devices: n.devices, Audit: recorder, Now: n.store.Now,
+	}
+	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
+		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}
+	n.metrics.watch(n.hub.Count)
+}
+
+// handler is the public listener's.
+func (n *Node) handler() http.Handler {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Pairwise: n.parties.pairwise(), Sessions: n.sessions,
+		Devices: n.devices, Hub: n.hub, Keys: n.keys, Log: n.log,
+		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) }}
+	h.Mount(e)
+	return e
+}
+
+// Registry gives the node's identities, for tools in the same process.
+func (n *Node) Registry() *device.Registry { return n.devices }
+
+// errStopped says that the context ended before the node was ready.
+var errStopped = errors.New("server: stopped before it was ready")
+
+// prepare waits until Redis answers, and makes or fetches what is kept there.
+func (n *Node) prepare(ctx context.Context) error {
+	wait := 200 * time.Millisecond
+	for {
+		err := n.reach(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return errStopped
+		}
+		if !errors.Is(err, store.ErrUnavailable) {
+			return err
+		}
+		n.log.WarnContext(ctx, "redis is not reachable, trying again", "in", wait, "error", err)
+		select {
+		case <-ctx.Done():
+			return errStopped
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+func (n *Node) reach(ctx context.Context) error {
+	if err := n.store.Prepare(ctx); err != nil {
+		return err
+	}
+	if err := n.store.CheckEviction(ctx); errors.Is(err, store.ErrCannotAsk) {
+		if n.embedded == nil {
+			n.log.WarnContext(ctx, "redis does not tell its eviction policy; it must be noeviction")
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := n.keys.Load(ctx); err != nil {
+		return fmt.Errorf("server: signing keys: %w", err)
+	}
+	return n.parties.load(ctx, n.store)
+}

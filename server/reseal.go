@@ -1,0 +1,37 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"countersign/device"
+)
+
+// reseal seals every identity anew when more than one master secret is
+// configured, so that the older ones can be taken away. Signing keys and
+// service keys are sealed anew when they are loaded; sessions end by themselves.
+func (n *Node) reseal(ctx context.Context) {
+	if n.secrets.Master.Len() < 2 {
+		return
+	}
+	count := 0
+	err := n.store.Identities(ctx, func(i device.Identity) error {
+		if !i.Resealable {
+			return nil
+		}
+		count++
+		_, err := n.devices.Change(ctx, i.ID, func(i device.Identity) (device.Identity, error) {
+			i.Version++
+			return i, nil
+		})
+		if errors.Is(err, device.ErrUnknown) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		n.log.WarnContext(ctx, "identities not all sealed under the new master secret; the next start goes on", "sealed", count, "error", err)
+		return
+	}
+	n.log.InfoContext(ctx, "all identities are sealed under the first master secret", "sealed", count)
+}

@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// A Mode is how Redis is run.
+type Mode string
+
+// The modes.
+const (
+	Embedded Mode = "embedded"
+	Single   Mode = "single"
+	Sentinel Mode = "sentinel"
+	Cluster  Mode = "cluster"
+)
+
+// Address says where Redis is. See the redis section of the configuration.
+type Address struct {
+	Mode       Mode
+	URL        string // single
+	Addrs      []string
+	MasterName string // sentinel
+	Username   string
+	Password   string
+}
+
+// How patient the client is: without Redis, a request is refused within a
+// second.
+const (
+	dialTimeout  = 500 * time.Millisecond
+	readTimeout  = 700 * time.Millisecond
+	poolSize     = 64
+	redisBuffers = 8 << 10
+)
+
+// connect gives a client; it does not wait for Redis to answer.
+func connect(a Address) (redis.UniversalClient, error) {
+	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	switch a.Mode {
+	case Single:
+		o, err := redis.ParseURL(a.URL)
+		if err != nil {
+			return nil, errors.New("store: redis url is not one") // the parser's error may quote it
+		}
+		if a.Username != "" {
+			o.Username = a.Username
+		}
+		if a.Password != "" {
+			o.Password = a.Password
+		}
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = dialTimeout, readTimeout, readTimeout, readTimeout
+		o.PoolSize, o.MaxRetries, o.DialerRetries = poolSize, 1, 1
+		o.ReadBufferSize, o.WriteBufferSize = redisBuffers, redisBuffers
+		o.DisableIdentity, o.MaintNotificationsConfig = true, quiet
+		o.ContextTimeoutEnabled = true
+		return redis.NewClient(o), nil
+	case Sentinel:
+		return redis.NewFailoverClient(&redis.FailoverOptions{
+			MasterName: a.MasterName, SentinelAddrs: a.Addrs, Username: a.Username, Password: a.Password,
+			DialTimeout: dialTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: readTimeout,
+			PoolSize: poolSize, MaxRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
+			ReadBufferSize: redisBuffers, WriteBufferSize: redisBuffers,
+		}), nil
+	case Cluster:
+		return redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: a.Addrs, Username: a.Username, Password: a.Password,
+			DialTimeout: dialTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: readTimeout,
+			PoolSize: poolSize, MaxRedirects: 3, DisableIdentity: true, ContextTimeoutEnabled: true,
+			MaintNotificationsConfig: quiet, ReadBufferSize: redisBuffers, WriteBufferSize: redisBuffers,
+		}), nil
+	case Embedded:
+	}
+	return nil, fmt.Errorf("store: no client for mode %q", a.Mode)
+}
+
+// ErrEviction: Redis would throw records away when it is full.
+var ErrEviction = errors.New("store: redis has an eviction policy other than noeviction; set maxmemory-policy noeviction")
+
+// ErrCannotAsk: Redis does not tell its eviction policy.
+var ErrCannotAsk = errors.New("store: redis cannot be asked for its eviction policy")
+
+// CheckEviction asks every master for its eviction policy. ErrEviction,
+// ErrCannotAsk.
+func (st *Store) CheckEviction(ctx context.Context) error {
+	if cluster, ok := st.db.(*redis.ClusterClient); ok {
+		return cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return checkEviction(ctx, c) })
+	}
+	return checkEviction(ctx, st.db)
+}
+
+func checkEviction(ctx context.Context, db redis.Cmdable) error {
+	answer, err := db.ConfigGet(ctx, "maxmemory-policy").Result()
+	switch policy := answer["maxmemory-policy"]; {
+	case err != nil && !isReply(err):
+		return unavailable(err)
+	case err != nil || policy == "":
+		return fmt.Errorf("%w", ErrCannotAsk)
+	case !strings.EqualFold(policy, "noeviction"):
+		return ErrEviction
+	}
+	return nil
+}
+
+func isReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}

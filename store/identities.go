@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign/crypto/keyring"
+	"countersign/device"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Identity implements device.Store.
+func (st *Store) Identity(ctx context.Context, id device.TokenID) (device.Identity, error) {
+	for range 2 { // a second look tells a swap from a rollback, as for sessions
+		value, err := st.db.Get(ctx, st.keys.identity(id)).Result()
+		if errors.Is(err, redis.Nil) {
+			return device.Identity{}, device.ErrUnknown
+		}
+		if err != nil {
+			return device.Identity{}, unavailable(err)
+		}
+		i, err := st.openIdentity(ctx, id, value)
+		if !errors.Is(err, errOlder) {
+			return i, err
+		}
+	}
+	st.tampered(ctx, "identity rolled back", errOlder)
+	return device.Identity{}, device.ErrUnknown
+}
+
+// openIdentity takes a stored identity apart; none, or one that does not
+// authenticate, is device.ErrUnknown.
+func (st *Store) openIdentity(ctx context.Context, id device.TokenID, value string) (device.Identity, error) {
+	if value == "" {
+		return device.Identity{}, device.ErrUnknown
+	}
+	key := st.keys.identity(id)
+	version, body, err := splitVersion(value)
+	var plain []byte
+	var secret keyring.SecretID
+	if err == nil {
+		plain, secret, err = open(st.Master, key, version, time.Time{}, []byte(body))
+	}
+	if err == nil && !st.seen.believe(key, version, body) {
+		return device.Identity{}, errOlder
+	}
+	var i device.Identity
+	if err == nil {
+		i, err = decodeIdentity(plain, st.points)
+	}
+	if err != nil {
+		st.tampered(ctx, "identity", err)
+		return device.Identity{}, device.ErrUnknown
+	}
+	i.ID, i.Version, i.Resealable = id, version, secret != st.Master.First()
+	return i, nil
+}
+
+// splitVersion takes the version off a record of put.lua.
+func splitVersion(value string) (version uint64, body string, err error) {
+	v, body, found := strings.Cut(value, "|")
+	version, err = strconv.ParseUint(v, 10, 63)
+	if err != nil || !found {
+		return 0, "", errRecord
+	}
+	return version, body, nil
+}
+
+// SwapIdentity implements device.Store.
+func (st *Store) SwapIdentity(ctx context.Context, old, next device.Identity) error {
+	key := st.keys.identity(next.ID)
+	body := string(seal(st.Master, key, next.Version, time.Time{}, encodeIdentity(next)))
+	done, err := st.put(ctx, key, old.Version, next.Version, body)
+	if err != nil {
+		return err
+	}
+	if !done {
+		return device.ErrConflict
+	}
+	st.seen.believe(key, next.Version, body)
+	return nil
+}
+
+// put swaps a versioned record; done is false when it was changed meanwhile.
+func (st *Store) put(ctx context.Context, key string, old, next uint64, body string) (done bool, err error) {
+	res, err := st.scripts.put.run(ctx, st.db, []string{key}, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), body).Int()
+	return res == 1, unavailable(err)
+}
+
+// Identities gives every identity to visit, in no order, until it fails. What
+// does not authenticate is left out.
+func (st *Store) Identities(ctx context.Context, visit func(device.Identity) error) error {
+	scan := func(ctx context.Context, db *redis.Client) error {
+		pattern := st.Prefix + ":{tok_*}:i"
+		it := db.Scan(ctx, 0, pattern, 500).Iterator()
+		for it.Next(ctx) {
+			name := strings.TrimSuffix(strings.TrimPrefix(it.Val(), st.Prefix+":{"), "}:i")
+			i, err := st.Identity(ctx, device.TokenID(name))
+			if errors.Is(err, device.ErrUnknown) {
+				continue
+			}
+			if err == nil {
+				err = visit(i)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return unavailable(it.Err())
+	}
+	switch db := st.db.(type) {
+	case *redis.ClusterClient:
+		return db.ForEachMaster(ctx, scan)
+	case *redis.Client:
+		return scan(ctx, db)
+	}
+	return errors.New("store: unknown kind of client")
+}

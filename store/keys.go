@@ -1,0 +1,89 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+
+	"countersign/crypto/p256"
+	"countersign/device"
+	"countersign/session"
+)
+
+// The lifetimes of what has no lifetime of its own.
+const (
+	standingTTL    = 400 * 24 * time.Hour // what is held for and against an identity, since it last changed
+	reservationTTL = time.Minute          // a device key on its way to be enrolled
+	fieldsMax      = 20                   // browsers remembered of an identity
+)
+
+// keys names every key. The part in braces is the Redis Cluster hash tag.
+type keys struct{ prefix string }
+
+// session: string, head and sealed session (record.go). PX: its end and
+// session.resultTTL.
+func (k keys) session(id session.ID) string { return k.prefix + ":{" + string(id) + "}" }
+
+// identity: string, version and sealed identity. No end.
+func (k keys) identity(id device.TokenID) string {
+	return k.prefix + ":{" + string(id.Canonical()) + "}:i"
+}
+
+// standing: hash of n, d:{device}, f:{service}, b:{browser} (standing.go).
+func (k keys) standing(id device.TokenID) string {
+	return k.prefix + ":{" + string(id.Canonical()) + "}:s"
+}
+
+// pending: sorted set of session ids by their expiry, the sessions listed to
+// an identity's phones. PX: the last expiry.
+func (k keys) pending(id device.TokenID) string {
+	return k.prefix + ":{" + string(id.Canonical()) + "}:p"
+}
+
+// deviceNonce: string. PX: the timestamp and 30 s.
+func (k keys) deviceNonce(id device.TokenID, d device.ID, n device.Nonce) string {
+	return k.prefix + ":{" + string(id.Canonical()) + "}:n:" + digest(string(d)+string(n))
+}
+
+// code: string, sealed owner of an enrolment code. PX: device.CodeLifetime.
+func (k keys) code(c device.EnrolmentCode) string {
+	return k.prefix + ":{code:" + digest(string(c)) + "}"
+}
+
+// deviceKey: string, present when a device has the key.
+func (k keys) deviceKey(p p256.PublicKey) string { return k.prefix + ":{key:" + p.Thumbprint() + "}" }
+
+// keyNonce: string. PX: the timestamp and 30 s.
+func (k keys) keyNonce(p p256.PublicKey, n device.Nonce) string {
+	return k.deviceKey(p) + ":n:" + string(n)
+}
+
+// limit: string, the theoretical arrival time of GCRA. PX: until it is free.
+func (k keys) limit(rule, address string) string {
+	return k.prefix + ":l:" + rule + ":{" + address + "}"
+}
+
+// idempotency: string, session id and body digest. PX: the session's lifetime.
+func (k keys) idempotency(key string) string { return k.prefix + ":{idem:" + digest(key) + "}" }
+
+// signingKeys: string, version and sealed ring.
+func (k keys) signingKeys() string { return k.prefix + ":{keys}" }
+
+// service: string, the sealed keys made for a service.
+func (k keys) service(id string) string { return k.prefix + ":{service:" + digest(id) + "}" }
+
+// audit: stream.
+func (k keys) audit() string { return k.prefix + ":audit" }
+
+// census: sorted sets of the sessions not yet ended, by their expiry: all, one
+// service's, one address's (census.go). PX: the last expiry.
+func (k keys) census(part string) string { return k.prefix + ":{census}:" + part }
+
+// node: the channel of a node.
+func (k keys) node(id string) string { return k.prefix + ":node:" + id }
+
+// digest keeps foreign text out of key names: 128 bits of SHA-256.
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign/session"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// head is what a stored session begins with, in clear for the scripts:
+// version|number|holder|challenge|service|
+type head struct {
+	version   uint64
+	number    uint64 // of the watching connection; Redis counts it up
+	holder    string // node that has the connection
+	challenge string
+	service   string // digest of its id
+}
+
+func parseHead(b string) (h head, body string, ok bool) {
+	var parts [5]string
+	for i := range parts {
+		part, rest, found := strings.Cut(b, "|")
+		if !found {
+			return h, "", false
+		}
+		parts[i], b = part, rest
+	}
+	var err1, err2 error
+	h.version, err1 = strconv.ParseUint(parts[0], 10, 63)
+	h.number, err2 = strconv.ParseUint(parts[1], 10, 63)
+	h.holder, h.challenge, h.service = parts[2], parts[3], parts[4]
+	return h, b, err1 == nil && err2 == nil
+}
+
+// end is the moment the session's record ends.
+func (st *Store) end(s session.Session) time.Time {
+	if s.EndedAt.IsZero() {
+		return s.ExpiresAt.Add(st.ResultTTL)
+	}
+	return s.EndedAt.Add(st.ResultTTL)
+}
+
+// sealSession gives the body of a session's record, and its time to live in
+// milliseconds.
+func (st *Store) sealSession(s session.Session) (body string, ttl int64) {
+	end := st.end(s).Truncate(time.Millisecond)
+	b := seal(st.Master, st.keys.session(s.ID), s.Version, end, encodeSession(s))
+	return string(b), max(1, end.Sub(st.Now()).Milliseconds())
+}
+
+// errOlder: a newer version of the record was seen before. That is no news if
+// the record was read while somebody swapped it, and an attack if it was read
+// afterwards.
+var errOlder = errors.New("store: older than seen before")
+
+// openSession takes a body apart. What does not authenticate is absent.
+func (st *Store) openSession(ctx context.Context, id session.ID, version uint64, body string) (session.Session, error) {
+	key := st.keys.session(id)
+	plain, _, err := open(st.Master, key, version, st.Now(), []byte(body))
+	if err == nil && !st.seen.believe(key, version, body) {
+		return session.Session{}, errOlder
+	}
+	var s session.Session
+	if err == nil {
+		s, err = decodeSession(plain)
+	}
+	if err != nil {
+		st.tampered(ctx, "session", err)
+		return session.Session{}, session.ErrNotFound
+	}
+	s.ID, s.Version = id, version
+	return s, nil
+}
+
+// stored takes a whole record apart, and checks that the challenge and service
+// in its clear head are the sealed ones.
+func (st *Store) stored(ctx context.Context, id session.ID, value string) (session.Session, head, error) {
+	h, body, ok := parseHead(value)
+	if !ok {
+		st.tampered(ctx, "session", errRecord)
+		return session.Session{}, h, session.ErrNotFound
+	}
+	s, err := st.openSession(ctx, id, h.version, body)
+	if err == nil && (s.Challenge != h.challenge || digest(s.Service) != h.service) {
+		st.tampered(ctx, "session head", errRecord)
+		return session.Session{}, h, session.ErrNotFound
+	}
+	return s, h, err
+}
+
+// Create implements session.Store.
+func (st *Store) Create(ctx context.Context, s session.Session) error {
+	if err := st.admit(s); err != nil {
+		return err
+	}
+	body, ttl := st.sealSession(s)
+	value := strconv.FormatUint(s.Version, 10) + "|0||" + s.Challenge + "|" + digest(s.Service) + "|" + body
+	pipe := st.db.Pipeline()
+	limit := st.queueLimit(ctx, pipe, initiateRule, st.Limits.Initiate, s.Address)
+	var listed *call
+	if s.Asked != "" {
+		listed = st.scripts.enlist.queue(ctx, pipe, st.keys.pending(s.Asked), st.Now().UnixMilli(), s.ExpiresAt.UnixMilli(), string(s.ID), st.pendingMost())
+	}
+	pipe.SetArgs(ctx, st.keys.session(s.ID), value, redis.SetArgs{Mode: "NX", TTL: time.Duration(ttl) * time.Millisecond})
+	calls := []*call{}
+	for _, c := range []*call{limit, listed} {
+		if c != nil {
+			calls = append(calls, c)
+		}
+	}
+	if err := settle(ctx, st.db, pipe, calls...); err != nil {
+		return unavailable(err)
+	}
+	if err := st.limited(initiateRule, s.Address, limit); err != nil {
+		return errors.Join(err, st.Forget(ctx, s))
+	}
+	st.seen.believe(st.keys.session(s.ID), s.Version, body)
+	st.census.started(s)
+	return nil
+}
+
+// pendingMost is how many sessions may wait for one identity; without a limit,
+// as many as one answer can list.
+func (st *Store) pendingMost() int {
+	if st.Limits.PendingPerUser > 0 {
+		return st.Limits.PendingPerUser
+	}
+	return 100
+}
+
+// Forget implements session.Store.
+func (st *Store) Forget(ctx context.Context, s session.Session) error {
+	pipe := st.db.Pipeline()
+	pipe.Del(ctx, st.keys.session(s.ID))
+	if s.Asked != "" {
+		pipe.ZRem(ctx, st.keys.pending(s.Asked), string(s.ID))
+	}
+	st.census.ended(s)
+	return unavailable(settle(ctx, st.db, pipe))
+}
+
+// Session implements session.Store.
+func (st *Store) Session(ctx context.Context, id session.ID) (session.Session, error) {
+	s, err := st.read(ctx, id)
+	if errors.Is(err, errOlder) {
+		// Somebody swapped it between Redis' answer and now, or put it back: a
+		// second look tells which.
+		s, err = st.read(ctx, id)
+	}
+	if errors.Is(err, errOlder) {
+		st.tampered(ctx, "session rolled back", err)
+		err = session.ErrNotFound
+	}
+	return s, err
+}
+
+func (st *Store) read(ctx context.Context, id session.ID) (session.Session, error) {
+	value, err := st.db.Get(ctx, st.keys.session(id)).Result()
+	if errors.Is(err, redis.Nil) {
+		return session.Session{}, session.ErrNotFound
+	}
+	if err != nil {
+		return session.Session{}, unavailable(err)
+	}
+	s, _, err := st.stored(ctx, id, value)
+	return s, err
+}
+
+// Swap implements session.Store.
+func (st *Store) Swap(ctx context.Context, old, next session.Session, e session.Effects) error {
+	body, ttl := st.sealSession(next)
+	version := strconv.FormatUint(next.Version, 10)
+	pipe := st.db.Pipeline()
+	swap := st.scripts.swap.queue(ctx, pipe, st.keys.session(next.ID), strconv.FormatUint(old.Version, 10), version, body, ttl,
+		st.keys.node(""), changeHint(next.ID, next.Version))
+	calls := append([]*call{swap}, st.queueEffects(ctx, pipe, next, e)...)
+	if err := settle(ctx, st.db, pipe, calls...); err != nil {
+		return unavailable(err)
+	}
+	switch done, err := swap.Int(); {
+	case err != nil:
+		return unavailable(err)
+	case done == 0:
+		return session.ErrNotFound
+	case done < 0:
+		return session.ErrConflict
+	}
+	st.seen.believe(st.keys.session(next.ID), next.Version, body)
+	if !next.State.Open() {
+		st.census.ended(next)
+	}
+	return nil
+}
+
+// queueEffects puts what a change does elsewhere into the same trip.
+func (st *Store) queueEffects(ctx context.Context, pipe redis.Pipeliner, s session.Session, e session.Effects) []*call {
+	if s.Asked != "" && !s.State.Open() {
+		pipe.ZRem(ctx, st.keys.pending(s.Asked), string(s.ID))
+	}
+	standing := st.keys.standing(s.Subject())
+	if !e.Freeze.IsZero() {
+		pipe.HSet(ctx, standing, frozenField+s.Service, e.Freeze.UnixMilli())
+		pipe.PExpire(ctx, standing, standingTTL)
+	}
+	if e.Clear != "" {
+		pipe.HDel(ctx, standing, wrongField, deviceField+string(e.Clear))
+	}
+	if e.Browser == "" {
+		return nil
+	}
+	return []*call{st.scripts.remember.queue(ctx, pipe, standing, browserField+e.Browser, st.Now().UnixMilli(), fieldsMax, standingTTL.Milliseconds())}
+}

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"crypto/sha256"
+	"sync"
+)
+
+// A witness remembers the newest version of each record that this node has
+// seen, so that an older one, or another one of the same version, put back into
+// Redis is not believed here. It remembers the latest hundred thousand or more:
+// sessions live ten minutes.
+type witness struct {
+	mu         sync.Mutex
+	young, old map[short]sighting
+}
+
+// short is the beginning of a SHA-256, enough to tell records apart that nobody
+// can choose.
+type short [8]byte
+
+type sighting struct {
+	version uint64
+	digest  short // of the sealed bytes
+}
+
+// witnessed bounds each of the two generations.
+const witnessed = 100_000
+
+func newWitness() *witness { return &witness{young: map[short]sighting{}} }
+
+// believe says whether a record is not older than what was seen of its key, and
+// remembers it.
+func (w *witness) believe(key string, version uint64, body string) bool {
+	name, now := shorten(key), sighting{version, shorten(body)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	then, seen := w.young[name]
+	if !seen {
+		then, seen = w.old[name]
+	}
+	if seen && (version < then.version || version == then.version && now != then) {
+		return false
+	}
+	if len(w.young) >= witnessed {
+		w.old, w.young = w.young, map[short]sighting{}
+	}
+	w.young[name] = now
+	return true
+}
+
+func shorten(s string) short {
+	sum := sha256.Sum256([]byte(s))
+	return short(sum[:len(short{})])
+}

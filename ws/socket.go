@@ -1,0 +1,263 @@
+package ws
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"countersign/session"
+
+	"github.com/gorilla/websocket"
+)
+
+// Subprotocol is what the server selects when the client offers it; the token
+// and the verifier may come beside it.
+const (
+	Subprotocol    = "countersign.v1"
+	tokenPrefix    = "token."
+	verifierPrefix = "verifier."
+)
+
+const (
+	readLimit    = 512
+	bindWithin   = 5 * time.Second
+	closeWithin  = time.Second
+	writeWithin  = time.Second
+	takeWithin   = 2 * time.Second
+	drainedBytes = 1 << 20
+)
+
+// upgrader takes little memory for each connection: the write buffer is lent
+// from a pool, and all that clients send is short.
+func (h *Hub) upgrader(r *http.Request) *websocket.Upgrader {
+	u := &websocket.Upgrader{ReadBufferSize: 128, WriteBufferSize: 512, WriteBufferPool: &h.writers,
+		CheckOrigin: func(*http.Request) bool { return true }} // checked before
+	for _, p := range websocket.Subprotocols(r) {
+		if p == Subprotocol {
+			u.Subprotocols = []string{Subprotocol}
+		}
+	}
+	return u
+}
+
+// Socket serves GET /ws/session/{id}. It returns once the connection is
+// upgraded and goes on without the request, whose memory is then free.
+// ErrNotUpgrade and ErrOrigin come before the upgrade; all later trouble is a
+// close code.
+func (h *Hub) Socket(w http.ResponseWriter, r *http.Request, id string) error {
+	h.start()
+	if !websocket.IsWebSocketUpgrade(r) {
+		return ErrNotUpgrade
+	}
+	services, err := h.origin(r.Header)
+	if err != nil {
+		return err
+	}
+	token, verifier := credentials(r)
+	u := h.upgrader(r)
+	sock, err := u.Upgrade(w, r, nil)
+	if err != nil {
+		return nil //nolint:nilerr // Upgrade has answered
+	}
+	out := newSocket(sock)
+	code := h.full()
+	if !h.Sessions.Secrets.CheckWSToken(session.ID(id), token) {
+		code = CloseRefused
+	}
+	if code != 0 {
+		go out.dismiss(code)
+		return nil
+	}
+	// The id must not keep the request's memory alive.
+	h.watch(out, session.ID(strings.Clone(id)), Asker{Services: services}, verifier)
+	return nil
+}
+
+// watch takes the session over, and leaves the reading to a goroutine that has
+// nothing else on its stack: a waiting browser costs little more than that.
+func (h *Hub) watch(out *socket, id session.ID, a Asker, verifier string) {
+	if verifier != "" {
+		a.Challenge = session.ChallengeOf(verifier)
+	}
+	c, err := h.greet(out, id, a)
+	switch {
+	case errors.Is(err, ErrVerifierMissing):
+		go h.bind(out, id, a)
+	case err != nil:
+		go out.dismiss(closeCode(err))
+	default:
+		go out.serve(c)
+	}
+}
+
+// bind waits for the verifier in the first message.
+func (h *Hub) bind(out *socket, id session.ID, a Asker) {
+	challenge, err := out.verifier()
+	var c *conn
+	if err == nil {
+		a.Challenge = challenge
+		c, err = h.greet(out, id, a)
+	}
+	if err != nil {
+		out.dismiss(closeCode(err))
+		return
+	}
+	go out.serve(c) // with a small stack again
+}
+
+// full is the code to turn a new connection away with; 0: come in.
+func (h *Hub) full() int {
+	switch {
+	case h.draining.Load():
+		return CloseGoingAway
+	case h.Most > 0 && h.Count() >= h.Most:
+		return CloseTryAgain
+	}
+	return 0
+}
+
+// origin says which services a page may watch: any without an Origin, which no
+// browser leaves out, and from the issuer's own pages.
+func (h *Hub) origin(header http.Header) ([]string, error) {
+	values := header.Values("Origin")
+	if len(values) == 0 || len(values) == 1 && values[0] == h.Issuer {
+		return nil, nil
+	}
+	services := h.Sessions.Parties.ByOrigin(values[0])
+	if len(values) > 1 || len(services) == 0 {
+		return nil, ErrOrigin
+	}
+	return services, nil
+}
+
+// credentials gives the wsToken and the verifier of an upgrade request.
+func credentials(r *http.Request) (token, verifier string) {
+	token = r.URL.Query().Get("token")
+	for _, p := range websocket.Subprotocols(r) {
+		if t, ok := strings.CutPrefix(p, tokenPrefix); ok {
+			token = t
+		}
+		if v, ok := strings.CutPrefix(p, verifierPrefix); ok {
+			verifier = v
+		}
+	}
+	return token, verifier
+}
+
+func (h *Hub) greet(out *socket, id session.ID, a Asker) (*conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), takeWithin)
+	defer cancel()
+	c := newConn(h, id, out)
+	return c, c.join(ctx, a, session.Session.Greeting)
+}
+
+// closeCode is what a failed start of watching is closed with.
+func closeCode(err error) int {
+	switch {
+	case errors.Is(err, session.ErrNotFound):
+		return CloseNotFound
+	case errors.Is(err, ErrRefused), errors.Is(err, ErrVerifierMissing):
+		return CloseRefused
+	}
+	return CloseTryAgain
+}
+
+// A socket is the sink of a WebSocket. gorilla allows one writer at a time;
+// conn.mu is held for every send, and control frames may come in between.
+type socket struct {
+	ws *websocket.Conn
+	// waiting is when the unanswered ping was sent, unix seconds; 0: none.
+	waiting atomic.Int64
+}
+
+func newSocket(c *websocket.Conn) *socket {
+	s := &socket{ws: c}
+	c.SetReadLimit(readLimit)
+	c.SetPongHandler(func(string) error {
+		s.waiting.Store(0)
+		return nil
+	})
+	return s
+}
+
+// serve is the life of a watching socket.
+func (s *socket) serve(c *conn) {
+	s.read()
+	c.finish(CloseNormal, "")
+	s.ws.Close() //nolint:errcheck // it is over
+}
+
+func (s *socket) send(_ int, frame []byte) error {
+	if err := s.ws.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+		return err
+	}
+	return s.ws.WriteMessage(websocket.TextMessage, frame)
+}
+
+func (s *socket) ping() error {
+	s.waiting.CompareAndSwap(0, time.Now().Unix())
+	return s.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWithin))
+}
+
+func (s *socket) gone(now time.Time) bool {
+	sent := s.waiting.Load()
+	return sent != 0 && now.Unix()-sent >= int64(pongWithin/time.Second)
+}
+
+// end sends the close frame; the reader goes on for a moment to take the
+// peer's, and then closes.
+func (s *socket) end(code int, reason string) {
+	frame := websocket.FormatCloseMessage(code, reason)
+	// The connection is over whether or not the peer hears why.
+	_ = s.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(writeWithin))
+	_ = s.ws.SetReadDeadline(time.Now().Add(closeWithin))
+}
+
+// dismiss ends a socket that never watched.
+func (s *socket) dismiss(code int) {
+	s.end(code, "")
+	s.read()
+	s.ws.Close() //nolint:errcheck // it is over
+}
+
+// read takes what the peer sends, and ignores it, until the peer is gone. After
+// a message over the limit gorilla has sent 1009 and reads no more; what is
+// still coming is taken off the line, or the peer would see a reset before it
+// sees the code.
+func (s *socket) read() {
+	for {
+		_, _, err := s.ws.NextReader()
+		if errors.Is(err, websocket.ErrReadLimit) {
+			line := s.ws.NetConn()
+			_ = line.SetReadDeadline(time.Now().Add(closeWithin))
+			_, _ = io.CopyN(io.Discard, line, drainedBytes)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// verifier takes the verifier from the first message and gives its challenge.
+func (s *socket) verifier() (challenge string, err error) {
+	if err := s.ws.SetReadDeadline(time.Now().Add(bindWithin)); err != nil {
+		return "", err
+	}
+	_, b, err := s.ws.ReadMessage()
+	if err != nil {
+		return "", ErrRefused
+	}
+	var m struct {
+		Type     string `json:"type"`
+		Verifier string `json:"verifier"`
+	}
+	if json.Unmarshal(b, &m) != nil || m.Type != "bind" || m.Verifier == "" {
+		return "", ErrRefused
+	}
+	return session.ChallengeOf(m.Verifier), s.ws.SetReadDeadline(time.Time{})
+}
