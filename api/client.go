@@ -17,6 +17,8 @@ import (
 type Client struct {
 	// Issuer is the server's base URL, which is also what phones sign.
 	Issuer string
+	// Base is where requests go instead, such as to one node of a cluster.
+	Base string
 	// HTTP is used instead of http.DefaultClient.
 	HTTP *http.Client
 	// Origin is sent as a browser would.
@@ -88,7 +90,11 @@ func (c *Client) do(ctx context.Context, method, path string, head http.Header, 
 		body = bytes.NewReader(b)
 		head.Set("Content-Type", "application/json")
 	}
-	r, err := http.NewRequestWithContext(ctx, method, c.Issuer+path, body)
+	base := c.Base
+	if base == "" {
+		base = c.Issuer
+	}
+	r, err := http.NewRequestWithContext(ctx, method, base+path, body)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,11 @@ func decodeLayers(layers ...map[string]any) (Config, error) {
 	if err := merged.Unmarshal("", &cfg); err != nil {
 		return Config{}, err
 	}
-	for _, s := range cfg.Services {
+	for i := range cfg.Services {
+		s := &cfg.Services[i]
+		if s.Name == "" {
+			s.Name = s.ID
+		}
 		for i, o := range s.Origins {
 			s.Origins[i] = strings.ToLower(o)
 		}

@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// minAuditKeep is the shortest audit stream worth reading after an incident.
+const minAuditKeep = 1000
+
 // configCheck collects what Check finds.
 type configCheck struct {
 	cfg   Config
@@ -35,6 +38,7 @@ func (c Config) Check(kind Kind) Errors {
 	k.enrollment()
 	k.limits()
 	k.identities()
+	k.audit()
 	k.services()
 	if len(c.Flows) > 0 {
 		k.fail("flows", "flows are not supported yet", "write flows: {} or remove the key")
@@ -168,14 +172,14 @@ func (k *configCheck) redis() {
 	if (one || r.Mode == "cluster") && r.MasterName != "" {
 		k.fail("redis.masterName", "is used in mode sentinel only", "set redis.mode to sentinel, or remove it")
 	}
-	if len(r.Prefix) < 1 || len(r.Prefix) > 16 || !isPrefixText(r.Prefix) {
-		k.fail("redis.prefix", "must be 1 to 16 characters of a-z, 0-9 and -", "such as cs")
+	if len(r.Prefix) < 1 || len(r.Prefix) > 32 || !isPrefixText(r.Prefix) {
+		k.fail("redis.prefix", "must be 1 to 32 characters of A-Z, a-z, 0-9, _, . and -", "such as cs")
 	}
 }
 
 func isPrefixText(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-')
+		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-')
 	})
 }
 
@@ -188,9 +192,6 @@ func (k *configCheck) redisURL() {
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" {
 		k.fail("redis.url", "is not a Redis URL", "such as redis://127.0.0.1:6379/0, or rediss:// for TLS")
 		return
-	}
-	if _, has := u.User.Password(); has || u.Query().Has("password") {
-		k.fail("redis.url", "holds a password", "put the password in a file and name it in redis.passwordFile")
 	}
 	if u.User.Username() != "" && k.cfg.Redis.Username != "" {
 		k.fail("redis.url", "has a user name, and so does redis.username", "keep redis.username")
@@ -210,13 +211,13 @@ func (k *configCheck) times() {
 	k.within("session.ttl", c.Session.TTL, 30*time.Second, 600*time.Second)
 	k.within("session.resultTTL", c.Session.ResultTTL, time.Second, 600*time.Second)
 	switch p := c.OTP.Period; {
-	case p != 0 && p < 10*time.Second:
-		k.fail("otp.period", shortDuration(p)+" is too short to type a code", "0s for one code per session, or at least 10s")
+	case p != 0 && p < time.Second:
+		k.fail("otp.period", shortDuration(p)+" is too short", "0s for one code per session, or at least 1s")
 	case p > c.Session.TTL:
 		k.fail("otp.period", "is longer than session.ttl", "at most "+shortDuration(c.Session.TTL)+", or 0s for one code per session")
 	}
-	if c.OTP.Tolerance < 0 || c.OTP.Tolerance > 3 {
-		k.fail("otp.tolerance", strconv.Itoa(c.OTP.Tolerance)+" is out of range", "from 0 to 3")
+	if c.OTP.Tolerance < 0 || c.OTP.Tolerance > 10 {
+		k.fail("otp.tolerance", strconv.Itoa(c.OTP.Tolerance)+" is out of range", "from 0 to 10")
 	}
 	k.within("qr.back", c.QR.Back, 3*time.Second, 5*time.Second)
 	k.within("qr.ahead", c.QR.Ahead, time.Second, 2*time.Second)
@@ -264,6 +265,12 @@ func (k *configCheck) identities() {
 		} else if slices.Index(k.cfg.Admin.Identities, id) < i {
 			k.fail(path, "is listed twice", "")
 		}
+	}
+}
+
+func (k *configCheck) audit() {
+	if n := k.cfg.Audit.Keep; n < minAuditKeep {
+		k.fail("audit.keep", strconv.Itoa(n)+" is out of range", "at least "+strconv.Itoa(minAuditKeep))
 	}
 }
 

@@ -9,15 +9,17 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"countersign/device"
 )
 
-// identityScopes are the scopes a service may be allowed: the contract's list.
+// identityScopes are the scopes a service may be allowed.
 func identityScopes() []string {
-	return []string{
-		"identity:name", "identity:name_initial", "identity:birthdate", "identity:age_over_18", "identity:age_over_21",
-		"identity:age_over_25", "identity:age_range", "identity:nationality", "identity:is_eu_citizen",
-		"identity:email", "identity:phone", "identity:address", "identity:picture",
+	var scopes []string
+	for _, s := range device.Scopes() {
+		scopes = append(scopes, string(s))
 	}
+	return scopes
 }
 
 func (k *configCheck) services() {
@@ -46,8 +48,10 @@ func (k *configCheck) serviceNames(path string, s ServiceConfig) {
 		k.fail(path+".id", "must be 1 to 64 visible ASCII characters without a colon", "it is the user name of HTTP Basic, such as acme-bank")
 	}
 	switch {
+	case s.Name == s.ID:
+		// Load takes the id for a name left out; it is judged above.
 	case strings.TrimSpace(s.Name) == "":
-		k.fail(path+".name", "is required", "what the phone shows, such as Acme Bank")
+		k.fail(path+".name", "is blank", "what the phone shows, such as Acme Bank")
 	case utf8.RuneCountInString(s.Name) > 100:
 		k.fail(path+".name", "is longer than 100 characters", "")
 	case !utf8.ValidString(s.Name) || strings.ContainsFunc(s.Name, isTrickyRune):
@@ -61,9 +65,6 @@ func isTrickyRune(r rune) bool {
 }
 
 func (k *configCheck) serviceOrigins(path string, s ServiceConfig) {
-	if s.SecretFile == "" && len(s.Origins) == 0 {
-		k.fail(path+".origins", "is required for a service without secretFile: nothing could start its sessions", "list its pages' origins, such as [https://bank.example], or give it a secretFile")
-	}
 	for i, o := range s.Origins {
 		p := fmt.Sprintf("%s.origins[%d]", path, i)
 		u, err := url.Parse(o)
@@ -140,7 +141,7 @@ func (k *configCheck) serviceModes(path string, s ServiceConfig) {
 
 func (k *configCheck) serviceOIDC(path string, s ServiceConfig) {
 	k.oneOf(path+".subject", s.Subject, "public", "pairwise")
-	k.within(path+".tokenTTL", s.TokenTTL, time.Minute, 24*time.Hour)
+	k.within(path+".tokenTTL", s.TokenTTL, time.Second, 24*time.Hour)
 	k.redirects(path+".redirectURIs", s.RedirectURIs)
 	k.redirects(path+".postLogoutRedirectURIs", s.PostLogoutRedirectURIs)
 }
@@ -181,12 +182,13 @@ func (k *configCheck) webhook(path string, s ServiceConfig) {
 		k.fail(path+".url", "is not an https URL", "such as https://bank.example/hooks, without user name or fragment")
 	}
 	if w.SecretFile == "" {
-		k.fail(path+".secretFile", "is required with url: events are signed", "a file of at least 16 bytes")
+		k.fail(path+".secretFile", "is required with url: events are signed", "the path of a file that holds at least 16 bytes")
 	}
 }
 
 // Warnings lists what is allowed but weakens the installation; each is one
-// sentence to print or log at start.
+// sentence to print or log at start. What only the secret files can tell is in
+// Secrets.Warnings.
 func (c Config) Warnings() []string {
 	var w []string
 	if c.InsecureHTTP {
@@ -201,7 +203,13 @@ func (c Config) Warnings() []string {
 	if c.Redis.Mode == "embedded" {
 		w = append(w, "redis.mode is embedded: every identity, key and session is lost at exit")
 	}
+	if u, err := url.Parse(c.Redis.URL); err == nil && hasPassword(u) {
+		w = append(w, "redis.url holds a password: keep it in a file named by redis.passwordFile, which goes before the URL's")
+	}
 	for _, s := range c.Services {
+		if s.SecretFile == "" && len(s.Origins) == 0 {
+			w = append(w, "service "+s.ID+": has neither secretFile nor origins, so neither a back end nor a page can start its sessions")
+		}
 		if slices.Contains(s.Modes, "compare") {
 			w = append(w, "service "+s.ID+": mode compare shows the code on both sides, which NIST SP 800-63B-4 §3.1.3 does not accept as out-of-band authentication")
 		}

@@ -24,7 +24,7 @@ func runCheckCases(t *testing.T, cases []checkCase) {
 	}
 }
 
-func TestCheckServer(t *testing.T) {
+func TestCheckIssuer(t *testing.T) {
 	issuer := func(s string) string { return "masterSecretFile: /x\nissuer: " + s + "\n" }
 	runCheckCases(t, []checkCase{
 		{minimal, ""},
@@ -52,15 +52,27 @@ func TestCheckServer(t *testing.T) {
 		{issuer("https://localhost.example.com") + "enrollment: open", "enrollment: open"},
 		{issuer("https://evillocalhost") + "enrollment: open", "enrollment: open"},
 		{minimal + "enrollment: opne", "did you mean open?"},
+	})
+}
+
+func TestCheckListenersAndRedis(t *testing.T) {
+	runCheckCases(t, []checkCase{
 		{minimal + "listen: localhost", "listen: is not an address"},
 		{minimal + "opsListen: ''", ""},
 		{minimal + "opsListen: 127.0.0.1:8080", "opsListen: is the same as listen"},
 		{minimal + "trustedProxies: ['::/0']", "trustedProxies[0]: trusts every address"},
+		{minimal + "trustedProxies: [10.0.0.1, '2001:db8::1', '::ffff:10.0.0.2', 10.0.0.0/8]", ""},
+		{minimal + "trustedProxies: ['fe80::1%eth0']", "trustedProxies[0]: \"fe80::1%eth0\" is not an address or a network"},
+		{minimal + "trustedProxies: [proxy.example]", "trustedProxies[0]: \"proxy.example\" is not an address or a network"},
+		{minimal + "trustedProxies: [10.0.0.1/8]", "write 10.0.0.0/8"},
 		{minimal + "trustedProxies: ['::ffff:10.0.0.0/104']", "trustedProxies[0]: is an IPv4 network"},
 		{minimal + "redis: {mode: embedded}", ""},
 		{minimal + "redis: {url: 'rediss://redis.example:6380/3'}", ""},
 		{minimal + "redis: {url: 'http://redis.example'}", "redis.url: is not a Redis URL"},
-		{minimal + "redis: {url: 'redis://:pw@redis.example'}", "redis.url: holds a password"},
+		{minimal + "redis: {url: 'redis://:pw@redis.example'}", ""},
+		{minimal + "redis: {url: 'redis://alice:pw@redis.example/1', passwordFile: /x}", ""},
+		{minimal + "redis: {url: 'redis://alice:pw@redis.example', username: bob}", "redis.url: has a user name"},
+		{minimal + "redis: {url: 'redis://redis.example?password=pw'}", "redis.url: must not have a query"},
 		{minimal + "redis: {url: 'redis://redis.example/x'}", "redis.url: does not end in a database number"},
 		{minimal + "redis: {mode: cluster}", "redis.addrs: is required by mode cluster"},
 		{minimal + "redis: {mode: cluster, addrs: ['10.0.0.1:6379']}", ""},
@@ -69,28 +81,46 @@ func TestCheckServer(t *testing.T) {
 		{minimal + "redis: {mode: sentinel, addrs: ['a:1'], masterName: m}", ""},
 		{minimal + "redis: {addrs: ['a:1']}", "redis.addrs: is not used in mode"},
 		{minimal + "redis: {prefix: cs-2}", ""},
-		{minimal + "redis: {prefix: a1234567890123456}", "redis.prefix: must be"},
+		{minimal + "redis: {prefix: A_z.0-" + strings.Repeat("x", 26) + "}", ""},
+		{minimal + "redis: {prefix: A_z.0-" + strings.Repeat("x", 27) + "}", "redis.prefix: must be"},
+		{minimal + "redis: {prefix: '{cs}'}", "redis.prefix: must be"},
+		{minimal + "redis: {prefix: 'cs:'}", "redis.prefix: must be"},
 		{minimal + "redis: {prefix: ''}", "redis.prefix: must be"},
+	})
+}
+
+func TestCheckTimesAndLimits(t *testing.T) {
+	runCheckCases(t, []checkCase{
 		{minimal + "session: {ttl: 600s, resultTTL: 1s}", ""},
 		{minimal + "session: {ttl: 29s}", "session.ttl: 29s is out of range"},
 		{minimal + "session: {ttl: 601s}", "session.ttl: 10m1s is out of range"},
 		{minimal + "session: {resultTTL: 0s}", "session.resultTTL: 0s is out of range"},
 		{minimal + "session: {ttl: -60s}", `session.ttl: "-60s" is not a duration`},
-		{minimal + "otp: {period: 30s, tolerance: 3}", ""},
-		{minimal + "otp: {period: 9s}", "otp.period: 9s is too short"},
+		{minimal + "otp: {period: 30s, tolerance: 10}", ""},
+		{minimal + "otp: {period: 1s, tolerance: 0}", ""},
+		{minimal + "otp: {period: 120s}", ""},
+		{minimal + "otp: {period: 0s}", ""},
+		{minimal + "otp: {period: 999ms}", "otp.period: 999ms is too short"},
 		{minimal + "otp: {period: 121s}", "otp.period: is longer than session.ttl"},
-		{minimal + "otp: {tolerance: 4}", "otp.tolerance: 4 is out of range"},
+		{minimal + "otp: {tolerance: 11}", "otp.tolerance: 11 is out of range"},
 		{minimal + "otp: {tolerance: 1.5}", `otp.tolerance: "1.5" is not a whole number`},
 		{minimal + "qr: {back: 3s, ahead: 1s}", ""},
 		{minimal + "qr: {back: 6s}", "qr.back: 6s is out of range"},
 		{minimal + "qr: {ahead: 3s}", "qr.ahead: 3s is out of range"},
 		{minimal + "limits: {wrongCodesInARow: 0}", "limits.wrongCodesInARow: 0 is out of range"},
+		{minimal + "limits: {pendingPerUser: 1, outstandingSessions: 1, wrongCodesInARow: 1, initiatePerIP: 1/s}", ""},
+		{minimal + "limits: {pendingPerUser: 0}", "limits.pendingPerUser: 0 is out of range"},
+		{minimal + "limits: {initiatePerIP: 0/m}", "limits.initiatePerIP: \"0/m\" is not a rate"},
+		{minimal + "audit: {keep: 1000}", ""},
+		{minimal + "audit: {keep: 999}", "audit.keep: 999 is out of range"},
 		{minimal + "limits: {socketsPerNode: -1}", "limits.socketsPerNode: -1 is out of range"},
 		{minimal + "insecureHTTP: yes", `insecureHTTP: "yes" is not true or false`},
 		{minimal + "admin: {identities: [tok_a, tok_a]}", "admin.identities[1]: is listed twice"},
 		{minimal + "flows: {}", ""},
 		{minimal + "flows: {login: {}}", "flows: flows are not supported yet"},
 		{minimal + "log: {level: debug, format: json}", ""},
+		{minimal + "flows:", "flows: has no value"},
+		{minimal + "services: []", ""},
 		{minimal + "services:", "services: has no value"},
 		{minimal + "services: {acme: {}}", "services: must be a list, not a mapping"},
 		{minimal + "session: 120s", "session: must be a mapping of keys, not text"},
@@ -103,7 +133,10 @@ func TestCheckServices(t *testing.T) {
 	runCheckCases(t, []checkCase{
 		{browser, ""},
 		{secret, ""},
-		{oneService, "services[0].origins: is required"},
+		{oneService, ""},
+		{minimal + "services: [{id: acme}]", ""},
+		{minimal + "services: [{name: Acme Bank}]", "services[0].id: is required"},
+		{minimal + "services: [{}]", "services[0].id: is required"},
 		{oneService + "    origins: ['http://localhost:3000']", ""},
 		{oneService + "    origins: ['http://bank.example']", "services[0].origins[0]: must be https"},
 		{"insecureHTTP: true\n" + oneService + "    origins: ['http://bank.example']", ""},
@@ -121,7 +154,10 @@ func TestCheckServices(t *testing.T) {
 		{secret + "    acceptV0: true\n    modes: [scan]", "services[0].acceptV0: has no effect"},
 		{secret + "    mask: last3", "did you mean last2?"},
 		{secret + "    subject: private", "services[0].subject: \"private\" is not known"},
-		{secret + "    tokenTTL: 59s", "services[0].tokenTTL: 59s is out of range"},
+		{secret + "    tokenTTL: 1s", ""},
+		{secret + "    tokenTTL: 24h", ""},
+		{secret + "    tokenTTL: 24h1s", "services[0].tokenTTL: 24h0m1s is out of range"},
+		{secret + "    tokenTTL: 999ms", "services[0].tokenTTL: 999ms is out of range"},
 		{secret + "    scopes: {allowed: [openid]}", "openid is not listed"},
 		{secret + "    scopes: {allowed: ['identity:nmae']}", "did you mean identity:name?"},
 		{secret + "    scopes: {default: ['identity:email']}", "scopes.default[0]: \"identity:email\" is not in"},
@@ -133,10 +169,14 @@ func TestCheckServices(t *testing.T) {
 		{secret + "    webhook: {url: 'https://bank.example/h', secretFile: /x}", ""},
 		{secret + "    webhook: {url: 'http://bank.example/h', secretFile: /x}", "webhook.url: is not an https URL"},
 		{secret + "    webhook: {url: 'https://bank.example/h'}", "webhook.secretFile: is required"},
+		{secret + "    webhook: {url: '', secretFile: ''}", ""},
+		{secret + "    admin: true\n    requireBinding: true\n    acceptV0: true\n    legacyAuthResult: true\n    subject: pairwise\n    mask: last2", ""},
+		{secret + "    redirectURIs: ['https://bank.example/cb']\n    postLogoutRedirectURIs: ['https://bank.example/bye']", ""},
 		{secret + "    webhook: {secretFile: /x}", "webhook.url: is empty"},
 		{secret + "  - {id: acme, name: Other, secretFile: /x}", `services[1].id: "acme" is taken`},
 		{secret + "  - {id: 'a:b', name: Other, secretFile: /x}", "services[1].id: must be"},
-		{secret + "  - {id: b, name: '', secretFile: /x}", "services[1].name: is required"},
+		{secret + "  - {id: b, name: '', secretFile: /x}", ""},
+		{secret + "  - {id: b, name: ' ', secretFile: /x}", "services[1].name: is blank"},
 		{secret + "  - {id: b, name: \"a\\u2066b\", secretFile: /x}", "services[1].name: contains"},
 		{secret + "  - {id: b, name: " + strings.Repeat("ü", 101) + ", secretFile: /x}", "services[1].name: is longer"},
 		{secret + "  - {id: b, name: " + strings.Repeat("ü", 100) + ", secretFile: /x}", ""},
@@ -161,15 +201,19 @@ func TestWarnings(t *testing.T) {
 	if w := load(t, minimal).Warnings(); w != nil {
 		t.Errorf("warnings without a cause: %q", w)
 	}
-	w := load(t, "issuer: http://localhost:8080\nmasterSecretFile: /x\ninsecureHTTP: true\nenrollment: open\nlimits: {disabled: true}\nredis: {mode: embedded}\n"+
-		"services: [{id: acme, name: Acme Bank, secretFile: /x, modes: [enter, compare], acceptV0: true}]").Warnings()
+	w := load(t, "issuer: http://localhost:8080\nmasterSecretFile: /x\ninsecureHTTP: true\nenrollment: open\nlimits: {disabled: true}\n"+
+		"redis: {mode: embedded, url: 'redis://:hunter2@redis.example'}\n"+
+		"services: [{id: acme, name: Acme Bank, secretFile: /x, modes: [enter, compare], acceptV0: true}, {id: shop}]").Warnings()
 	all := strings.Join(w, "\n")
-	for _, want := range []string{"insecureHTTP", "enrollment", "limits.disabled", "embedded", "service acme: mode compare", "NIST SP 800-63B-4 §3.1.3", "acceptV0"} {
+	for _, want := range []string{"insecureHTTP", "enrollment", "limits.disabled", "embedded", "service acme: mode compare", "NIST SP 800-63B-4 §3.1.3", "acceptV0", "redis.url holds a password", "service shop: has neither"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no warning names %s:\n%s", want, all)
 		}
 	}
-	if len(w) != 6 {
-		t.Errorf("got %d warnings, want 6", len(w))
+	if len(w) != 8 {
+		t.Errorf("got %d warnings, want 8", len(w))
+	}
+	if strings.Contains(all, "hunter2") {
+		t.Errorf("a warning shows the password:\n%s", all)
 	}
 }

@@ -73,7 +73,7 @@ func readText(t reflect.Type, text string) (any, complaint) {
 		}
 		return text, complaint{}
 	case t == reflect.TypeFor[netip.Prefix]():
-		return text, checkPrefix(text)
+		return readPrefix(text)
 	case t.Kind() == reflect.Bool:
 		if text != "true" && text != "false" {
 			return false, complaint{shown(text) + " is not true or false", "write true or false"}
@@ -107,19 +107,21 @@ func checkDuration(text string) complaint {
 	return complaint{shown(text) + " is not a duration", "a number and a unit, such as 120s, 5m or 1h"}
 }
 
-func checkPrefix(text string) complaint {
+// readPrefix reads a network, or one address as the network of that address
+// alone.
+func readPrefix(text string) (string, complaint) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()).String(), complaint{}
+	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
-		hint := "such as 10.0.0.0/8 or 2001:db8::/32"
-		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-			hint = "for this one address write " + netip.PrefixFrom(a, a.BitLen()).String()
-		}
-		return complaint{shown(text) + " is not a network in CIDR form", hint}
+		return text, complaint{shown(text) + " is not an address or a network in CIDR form", "such as 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32"}
 	}
 	if p != p.Masked() {
-		return complaint{p.String() + " has bits set behind its length", "write " + p.Masked().String()}
+		return text, complaint{p.String() + " has bits set behind its length", "write " + p.Masked().String()}
 	}
-	return complaint{}
+	return text, complaint{}
 }
 
 // shown quotes a value in a message, cut short. Whatever may be a URL with a

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"strconv"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // maxSecretBytes bounds a secret file; minServiceSecret is the shortest secret
-// worth the name (128 bits).
+// worth the name (128 bits): a shorter one is used, with a warning.
 const (
 	maxSecretBytes   = 16 << 10
 	minServiceSecret = 16
@@ -25,10 +26,14 @@ const (
 type Secrets struct {
 	// Master holds the master secrets; nil without masterSecretFile (ForDev).
 	Master *keyring.Master
-	// RedisPassword is empty without redis.passwordFile.
+	// RedisPassword comes from redis.passwordFile or, without one, from
+	// redis.url; empty: none.
 	RedisPassword string
 	// Services has one entry per configured service, by its id.
 	Services map[string]ServiceSecrets
+	// Warnings lists secrets that are allowed but weak, each one sentence to
+	// print or log at start beside Config.Warnings. They show no secret.
+	Warnings []string
 }
 
 // ServiceSecrets is what one service's files hold. Printing or logging it
@@ -79,26 +84,28 @@ func (c Config) ReadSecrets() (Secrets, error) {
 			r.fail("masterSecretFile", "the file it names is not good: "+err.Error(), "one line of `openssl rand -base64 32`")
 		}
 	}
-	secrets.RedisPassword = string(r.secret("redis.passwordFile", c.Redis.PasswordFile, 1))
+	secrets.RedisPassword = r.redisPassword()
 	for i, s := range c.Services {
 		path := "services[" + strconv.Itoa(i) + "]."
 		secrets.Services[s.ID] = ServiceSecrets{
-			Secret:        r.secret(path+"secretFile", s.SecretFile, minServiceSecret),
+			Secret:        r.serviceSecret(path, "secretFile", s.ID, s.SecretFile),
 			ResponseKey:   r.key(path+"responseKeyFile", s.ResponseKeyFile),
-			WebhookSecret: r.secret(path+"webhook.secretFile", s.Webhook.SecretFile, minServiceSecret),
+			WebhookSecret: r.serviceSecret(path, "webhook.secretFile", s.ID, s.Webhook.SecretFile),
 		}
 	}
 	if len(r.found) > 0 {
 		r.found.sort()
 		return Secrets{}, r.found
 	}
+	secrets.Warnings = r.warnings
 	return secrets, nil
 }
 
 // secretReader reads secret files and collects what is wrong with them.
 type secretReader struct {
-	cfg   Config
-	found Errors
+	cfg      Config
+	found    Errors
+	warnings []string
 }
 
 func (r *secretReader) fail(path, what, hint string) {
@@ -132,13 +139,31 @@ func (r *secretReader) read(path, file string) []byte {
 }
 
 // secret returns the content of file without one newline at its end.
-func (r *secretReader) secret(path, file string, shortest int) []byte {
-	text := trimNewline(r.read(path, file))
-	if text != nil && len(text) < shortest {
-		r.fail(path, fmt.Sprintf("the secret in the file it names is shorter than %d bytes", shortest), "make one with `openssl rand -base64 32`")
-		return nil
+func (r *secretReader) secret(path, file string) []byte {
+	return trimNewline(r.read(path, file))
+}
+
+// serviceSecret is secret for the given key of service id, and warns of a
+// short one.
+func (r *secretReader) serviceSecret(path, key, id, file string) []byte {
+	text := r.secret(path+key, file)
+	if text != nil && len(text) < minServiceSecret {
+		r.warnings = append(r.warnings, fmt.Sprintf("service %s: the secret in the file named by %s is shorter than %d bytes: make one with `openssl rand -base64 32`", id, key, minServiceSecret))
 	}
 	return text
+}
+
+// redisPassword is what passwordFile holds, else what the URL does.
+func (r *secretReader) redisPassword() string {
+	redis := r.cfg.Redis
+	if redis.PasswordFile != "" {
+		return string(r.secret("redis.passwordFile", redis.PasswordFile))
+	}
+	if u, err := url.Parse(redis.URL); err == nil && redis.Mode == "single" {
+		password, _ := u.User.Password()
+		return password
+	}
+	return ""
 }
 
 // key returns the 32 bytes written in file as base64url.

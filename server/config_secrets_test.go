@@ -67,14 +67,14 @@ func TestReadSecrets(t *testing.T) {
 
 func TestReadSecretsEveryMistakeAtOnce(t *testing.T) {
 	file := secretFiles(t, map[string]string{
-		"short": "aHVudGVyMg==\n", "empty": "\n", "weak": "hunter2\n",
+		"short": "aHVudGVyMg==\n", "empty": "\n",
 		"std": strings.Repeat("hunter2+", 5) + "abc", "large": strings.Repeat("hunter2", 10_000),
 	})
 	yaml := "issuer: https://login.example.com\nmasterSecretFile: " + file("short") + "\nredis: {passwordFile: " + file("absent-hunter2") + `}
 services:
   - id: acme
     name: Acme Bank
-    secretFile: ` + file("weak") + `
+    secretFile: ` + file("absent") + `
     responseKeyFile: ` + file("std") + `
   - id: shop
     name: Shop
@@ -99,6 +99,45 @@ services:
 	for _, secret := range []string{"hunter2", "aHVudGVy"} {
 		if strings.Contains(fmt.Sprint(err), secret) {
 			t.Errorf("the error shows %s:\n%v", secret, err)
+		}
+	}
+}
+
+func TestWeakSecretsAreUsedWithAWarning(t *testing.T) {
+	file := secretFiles(t, map[string]string{"weak": "hunter2\n", "fifteen": "hunter2hunter2h\n", "sixteen": "hunter2hunter2hu\n"})
+	cfg := Defaults()
+	cfg.Services = []ServiceConfig{
+		{ID: "acme", SecretFile: file("weak"), Webhook: WebhookConfig{SecretFile: file("fifteen")}},
+		{ID: "shop", SecretFile: file("sixteen")},
+	}
+	s, err := cfg.ReadSecrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if acme := s.Services["acme"]; string(acme.Secret) != "hunter2" || string(acme.WebhookSecret) != "hunter2hunter2h" {
+		t.Errorf("acme: %q, %q", acme.Secret, acme.WebhookSecret)
+	}
+	all := strings.Join(s.Warnings, "\n")
+	if len(s.Warnings) != 2 || !strings.Contains(all, "service acme: the secret in the file named by secretFile is") || !strings.Contains(all, "named by webhook.secretFile") {
+		t.Errorf("got the warnings\n%s\nwant one for each short secret", all)
+	}
+	if strings.Contains(all, "hunter2") {
+		t.Errorf("a warning shows a secret:\n%s", all)
+	}
+}
+
+func TestRedisPasswordOfTheURL(t *testing.T) {
+	file := secretFiles(t, map[string]string{"password": "from the file\n"})
+	for _, c := range []struct{ url, file, want string }{
+		{"redis://alice:p%40ss@redis.example", "", "p@ss"},
+		{"redis://:pw@redis.example", file("password"), "from the file"},
+		{"redis://alice@redis.example", "", ""},
+	} {
+		cfg := Defaults()
+		cfg.Redis.URL, cfg.Redis.PasswordFile = c.url, c.file
+		s, err := cfg.ReadSecrets()
+		if err != nil || s.RedisPassword != c.want {
+			t.Errorf("%s with passwordFile %q: got %q, %v, want %q", c.url, c.file, s.RedisPassword, err, c.want)
 		}
 	}
 }

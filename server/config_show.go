@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"net/url"
 	"reflect"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ import (
 
 // Show writes the effective configuration as YAML that Load reads back to the
 // same values, each line that is not a default with its source as a comment.
-// Of secrets it shows the file names, which is all a Config holds.
+// Of secrets it shows the file names; a password in redis.url is written xxxxx
+// and so is the one value that does not come back.
 func (c Config) Show(w io.Writer) error {
 	s := configPrinter{cfg: c}
 	s.group(reflect.ValueOf(c), "", "")
@@ -55,13 +57,36 @@ func (s *configPrinter) group(v reflect.Value, path, indent string) {
 }
 
 func (s *configPrinter) line(key string, v reflect.Value, path string) {
-	text, err := yaml.MarshalWithOptions(configTree(v), yaml.Flow(true), yaml.JSON())
+	value := configTree(v)
+	if path == "redis.url" {
+		value = hidePassword(v.String())
+	}
+	text, err := yaml.MarshalWithOptions(value, yaml.Flow(true), yaml.JSON())
 	s.err = firstError(s.err, err)
 	fmt.Fprintf(&s.out, "%s: %s", key, strings.TrimSpace(string(text)))
 	if at, ok := s.cfg.origins[path]; ok {
 		s.out.WriteString(" # " + at.String())
 	}
 	s.out.WriteByte('\n')
+}
+
+// hidePassword is a URL fit to be seen. Text that is no URL is kept unless it
+// may hold a password all the same: a Config made by hand is shown unchecked.
+func hidePassword(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil && strings.Contains(text, "@"):
+		return "xxxxx"
+	case err == nil && hasPassword(u):
+		return u.Redacted()
+	}
+	return text
+}
+
+// hasPassword reports whether u carries a password, an empty one not counting.
+func hasPassword(u *url.URL) bool {
+	password, _ := u.User.Password()
+	return password != ""
 }
 
 func firstError(a, b error) error {

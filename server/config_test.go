@@ -231,6 +231,39 @@ limits: {pushesPerUser: 5/90s}
 	}
 }
 
+func TestShowHidesTheRedisPassword(t *testing.T) {
+	for text, want := range map[string]string{
+		"redis://alice:hunter2@redis.example/1": `url: "redis://alice:xxxxx@redis.example/1"`,
+		"redis://alice:hunter2@redis.example:x": `url: "xxxxx"`,
+		"redis://alice@redis.example":           `url: "redis://alice@redis.example"`,
+	} {
+		cfg := Defaults()
+		cfg.Redis.URL = text
+		var out bytes.Buffer
+		if err := cfg.Show(&out); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "hunter2") || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: want %s, got\n%s", text, want, out.String())
+		}
+	}
+}
+
+func TestFilledIn(t *testing.T) {
+	cfg := load(t, minimal+"trustedProxies: [10.0.0.1, '2001:db8::1', '::ffff:10.0.0.2', 192.0.2.0/24]\nservices: [{id: acme}, {id: shop, name: ''}, {id: bank, name: Acme Bank}]\n")
+	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("2001:db8::1/128"), netip.MustParsePrefix("10.0.0.2/32"), netip.MustParsePrefix("192.0.2.0/24")}
+	if diff := cmp.Diff(want, cfg.TrustedProxies, ignoreOrigins()); diff != "" {
+		t.Errorf("trustedProxies -want +got:\n%s", diff)
+	}
+	var names []string
+	for _, s := range cfg.Services {
+		names = append(names, s.Name)
+	}
+	if diff := cmp.Diff([]string{"acme", "shop", "Acme Bank"}, names); diff != "" {
+		t.Errorf("names -want +got:\n%s", diff)
+	}
+}
+
 func TestDocs(t *testing.T) {
 	var out bytes.Buffer
 	if err := Docs(&out); err != nil {
@@ -299,6 +332,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what Show wrote is refused: %v\n%s", err, out.String())
 		}
+		cfg.Redis.URL = hidePassword(cfg.Redis.URL)
 		if diff := cmp.Diff(cfg, again, ignoreOrigins()); diff != "" {
 			t.Errorf("what Show wrote differs:\n%s", diff)
 		}

@@ -10,8 +10,9 @@ import (
 // comments are printed by Docs, so they are written for operators.
 
 // Config is the whole configuration after every layer has been applied. It
-// comes from Load, or from Defaults with fields set by hand. It holds no
-// secret, only the names of the files that do; ReadSecrets reads them.
+// comes from Load, or from Defaults with fields set by hand. It holds the names
+// of the files with secrets, which ReadSecrets reads, and no secret itself but
+// for a password somebody wrote into Redis.URL: so never log a Config, Show it.
 type Config struct {
 	// Public base URL, without a slash at the end; the `iss` of every token and the second line of everything a phone signs. Required by `serve`; https unless `insecureHTTP`.
 	Issuer string `koanf:"issuer"`
@@ -23,7 +24,7 @@ type Config struct {
 	InsecureHTTP bool `koanf:"insecureHTTP"`
 	// Required by `serve`: file of 32 random bytes in base64 or base64url; one secret per line, the first in use, the rest still accepted.
 	MasterSecretFile string `koanf:"masterSecretFile"`
-	// Networks (CIDR) whose `X-Forwarded-For` and `Forwarded` headers are believed.
+	// Addresses and networks (CIDR) whose `X-Forwarded-For` and `Forwarded` headers are believed.
 	TrustedProxies []netip.Prefix `koanf:"trustedProxies"`
 	// How Redis is reached.
 	Redis RedisConfig `koanf:"redis"`
@@ -39,6 +40,8 @@ type Config struct {
 	Limits LimitsConfig `koanf:"limits"`
 	// Operators.
 	Admin AdminConfig `koanf:"admin"`
+	// The record of every state change.
+	Audit AuditConfig `koanf:"audit"`
 	// The relying parties; each is also an OIDC client. From the file only.
 	Services []ServiceConfig `koanf:"services"`
 	// Operation flows by name. Not supported yet: must be empty.
@@ -54,7 +57,7 @@ type Config struct {
 type RedisConfig struct {
 	// `embedded` (in this process, lost at exit; development), `single`, `sentinel` or `cluster`.
 	Mode string `koanf:"mode"`
-	// For `single`: `redis://HOST:PORT/DB`, or `rediss://` for TLS. Without a password: see `passwordFile`.
+	// For `single`: `redis://HOST:PORT/DB`, or `rediss://` for TLS. A password is better kept in `passwordFile`, which goes before one written here.
 	URL string `koanf:"url"`
 	// For `sentinel` and `cluster`: HOST:PORT of the nodes to ask first.
 	Addrs []string `koanf:"addrs"`
@@ -64,7 +67,7 @@ type RedisConfig struct {
 	Username string `koanf:"username"`
 	// File holding the password; empty: none.
 	PasswordFile string `koanf:"passwordFile"`
-	// Begins every key's name; 1 to 16 of a-z, 0-9 and `-`. Two installations on one Redis need two prefixes.
+	// Begins every key's name; 1 to 32 of A-Z, a-z, 0-9, `_`, `.` and `-`. Two installations on one Redis need two prefixes.
 	Prefix string `koanf:"prefix"`
 }
 
@@ -78,9 +81,9 @@ type SessionConfig struct {
 
 // OTPConfig controls the six-digit code.
 type OTPConfig struct {
-	// How often the code changes within a session; 0s: one code per session, otherwise at least 10s and at most `session.ttl`.
+	// How often the code changes within a session; 0s: one code per session, otherwise at least 1s and at most `session.ttl`.
 	Period time.Duration `koanf:"period"`
-	// How many earlier codes are still right when the code changes; 0 to 3.
+	// How many earlier codes are still right when the code changes; 0 to 10.
 	Tolerance int `koanf:"tolerance"`
 }
 
@@ -125,15 +128,21 @@ type AdminConfig struct {
 	Identities []string `koanf:"identities"`
 }
 
+// AuditConfig controls the audit stream.
+type AuditConfig struct {
+	// How many events the audit stream in Redis keeps, the oldest leaving first (approximately: Redis drops them in batches); at least 1000.
+	Keep int `koanf:"keep"`
+}
+
 // ServiceConfig is one relying party, which is also one OIDC client.
 type ServiceConfig struct {
 	// Required: the serviceId and client_id; 1 to 64 visible ASCII characters without `:`, unique.
 	ID string `koanf:"id"`
-	// Required: the name shown on the phone; up to 100 characters.
+	// The name shown on the phone; up to 100 characters; empty: the `id`.
 	Name string `koanf:"name"`
 	// Browser origins (`https://HOST[:PORT]`) whose pages may watch sessions and, without `secretFile`, start them.
 	Origins []string `koanf:"origins"`
-	// File holding the secret (at least 16 bytes) of a service that authenticates; empty: a service called from browsers, which needs `origins`.
+	// File holding the secret of a service that authenticates (fewer than 16 bytes give a warning); empty: a service called from browsers, which needs `origins`.
 	SecretFile string `koanf:"secretFile"`
 	// File holding the key (32 bytes in base64url) of the approved message's hash; empty: made once and kept sealed in Redis.
 	ResponseKeyFile string `koanf:"responseKeyFile"`
@@ -145,7 +154,7 @@ type ServiceConfig struct {
 	Mask string `koanf:"mask"`
 	// `public`: the tokenId is the subject; `pairwise`: one of its own per service.
 	Subject string `koanf:"subject"`
-	// Lifetime of the JWT; 1m to 24h.
+	// Lifetime of the JWT; 1s to 24h.
 	TokenTTL time.Duration `koanf:"tokenTTL"`
 	// Where OIDC may send the browser back: https, or for a native app http on a loopback host or a private scheme with a dot (`com.example.app:/cb`).
 	RedirectURIs []string `koanf:"redirectURIs"`
@@ -179,7 +188,7 @@ type ScopesConfig struct {
 type WebhookConfig struct {
 	// https URL; empty: none.
 	URL string `koanf:"url"`
-	// File holding the secret (at least 16 bytes) events are signed with; needed with `url`.
+	// File holding the secret events are signed with (fewer than 16 bytes give a warning); needed with `url`.
 	SecretFile string `koanf:"secretFile"`
 }
 
@@ -213,11 +222,13 @@ func Defaults() Config {
 			OutstandingSessions: 100_000,
 			SocketsPerNode:      100_000,
 		},
-		Log: LogConfig{Level: "info", Format: "auto"},
+		Audit: AuditConfig{Keep: 100_000},
+		Log:   LogConfig{Level: "info", Format: "auto"},
 	}
 }
 
-// serviceDefaults is what a service has when its entry gives only id and name.
+// serviceDefaults is what a service has when its entry gives only its id. Its
+// name is then the id, which Load fills in.
 func serviceDefaults() ServiceConfig {
 	return ServiceConfig{
 		Scopes:   ScopesConfig{Allowed: []string{"identity:name"}, Default: []string{"identity:name"}},

@@ -134,7 +134,7 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	if cfg.Limits.Disabled {
 		l.PendingPerUser = 0
 	}
-	return store.Options{Prefix: cfg.Redis.Prefix, Master: m, ResultTTL: cfg.Session.ResultTTL, Limits: l}
+	return store.Options{Prefix: cfg.Redis.Prefix, Master: m, ResultTTL: cfg.Session.ResultTTL, Limits: l, AuditKeep: int64(cfg.Audit.Keep)}
 }
 
 // wire makes the rooms' services.

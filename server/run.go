@@ -26,6 +26,9 @@ func (n *Node) Run(ctx context.Context) error {
 		defer n.embedded.Close()
 	}
 	defer n.store.Close() //nolint:errcheck // nothing is left to write
+	for _, w := range append(n.cfg.Warnings(), n.secrets.Warnings...) {
+		n.log.Warn(w)
+	}
 	public, ops, err := n.listen()
 	if err != nil {
 		return err
