@@ -126,8 +126,12 @@ var answers = []struct {
 	{ws.ErrOrigin, "origin_not_allowed", "this origin may not do this"},
 }
 
-// retryUnavailable is when to try again after a 503.
-const retryUnavailable = time.Second
+const (
+	// retryUnavailable is when to try again after a 503.
+	retryUnavailable = time.Second
+	// retryOperator is when to try again what only an operator can lift.
+	retryOperator = time.Hour
+)
 
 // translate gives the refusal that an error stands for. What nobody foresaw is
 // unavailable if the store said so, else internal; the cause is for the log.
@@ -142,7 +146,10 @@ func (h *Handler) translate(err error) refusal {
 	}
 	var locked device.LockedError
 	if errors.As(err, &locked) {
-		return refusal{code: "locked", detail: "too many wrong codes", retry: max(locked.After, time.Second)}
+		if locked.After == 0 {
+			locked.After = retryOperator
+		}
+		return refusal{code: "locked", detail: "too many wrong codes", retry: locked.After}
 	}
 	for _, a := range answers {
 		if errors.Is(err, a.err) {

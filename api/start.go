@@ -99,6 +99,10 @@ func (h *Handler) startOf(r *http.Request, q StartRequest, body []byte) (session
 		return session.Start{}, refuse("challenge_required", "this service starts no session without a challenge")
 	}
 	addr := h.caller(r)
+	if told := q.Requester; told != nil {
+		// A back end calls for many browsers: the limits count the one it saw.
+		addr = netip.MustParseAddr(told.IP).Unmap().WithZone("") // its form was checked
+	}
 	st := session.Start{Party: party, Authenticated: authenticated, Challenge: text(q.Challenge), ClientNonce: text(q.ClientNonce),
 		Mode: session.Mode(text(q.Mode)), Address: countedAs(addr), Requester: h.requester(r, q.Requester, authenticated, addr)}
 	if q.TokenID != nil {
@@ -140,6 +144,14 @@ func (q StartRequest) check() error {
 	}
 	if q.TokenID == nil && q.Mode != nil && *q.Mode != string(session.Scan) {
 		return malformed("mode") // nobody is asked, so a phone must scan
+	}
+	if r := q.Requester; r != nil {
+		if _, err := netip.ParseAddr(r.IP); err != nil {
+			return malformed("requester.ip")
+		}
+		if len(r.UserAgent) > maxUserAgent || device.HasHidden(r.UserAgent) {
+			return malformed("requester.userAgent")
+		}
 	}
 	if q.Scopes == nil {
 		return nil
@@ -229,14 +241,6 @@ func browser(header string) string {
 // operation checks what shall be approved: nothing in it may change how the
 // rest of it is shown.
 func (q StartRequest) operation() (*session.Operation, error) {
-	if r := q.Requester; r != nil {
-		if _, err := netip.ParseAddr(r.IP); err != nil {
-			return nil, malformed("requester.ip")
-		}
-		if len(r.UserAgent) > maxUserAgent || device.HasHidden(r.UserAgent) {
-			return nil, malformed("requester.userAgent")
-		}
-	}
 	o := q.Operation
 	if o == nil {
 		return nil, nil //nolint:nilnil // a session without an operation is the usual one
