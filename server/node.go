@@ -87,8 +87,7 @@ func random32() []byte {
 
 // openStore makes the store; nothing is asked of Redis yet.
 func (n *Node) openStore() (err error) {
-	address := store.Address{Mode: store.Mode(n.cfg.Redis.Mode), URL: n.cfg.Redis.URL, Addrs: n.cfg.Redis.Addrs,
-		MasterName: n.cfg.Redis.MasterName, Username: n.cfg.Redis.Username, Password: n.secrets.RedisPassword}
+	address := redisAddress(n.cfg, n.secrets)
 	if address.Mode == store.Embedded {
 		if n.embedded, err = store.StartEmbedded(); err != nil {
 			return err
@@ -108,6 +107,11 @@ func (n *Node) openStore() (err error) {
 	n.bus.Dropped = n.opts.DropHint
 	n.keys = n.store.SigningKeys()
 	return nil
+}
+
+func redisAddress(cfg Config, secrets Secrets) store.Address {
+	return store.Address{Mode: store.Mode(cfg.Redis.Mode), URL: cfg.Redis.URL, Addrs: cfg.Redis.Addrs,
+		MasterName: cfg.Redis.MasterName, Username: cfg.Redis.Username, Password: secrets.RedisPassword}
 }
 
 // late is a recorder that is known only after what needs it: the audit stream

@@ -32,11 +32,15 @@ type Address struct {
 	Password   string
 }
 
-// How patient the client is: without Redis, a request is refused within a
-// second.
+// How patient the client is. A request waits for a connection, and then for an
+// answer, and is refused within a second if Redis hangs; so nothing is tried
+// again here. A connection that Redis has closed is noticed before it is used.
 const (
-	dialTimeout  = 500 * time.Millisecond
-	readTimeout  = 700 * time.Millisecond
+	dialTimeout  = 400 * time.Millisecond
+	poolTimeout  = 400 * time.Millisecond
+	readTimeout  = 500 * time.Millisecond
+	noRetries    = -1
+	redirects    = 2 // Redis Cluster: slots on their way
 	poolSize     = 64
 	redisBuffers = 8 << 10
 )
@@ -56,8 +60,8 @@ func connect(a Address) (redis.UniversalClient, error) {
 		if a.Password != "" {
 			o.Password = a.Password
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = dialTimeout, readTimeout, readTimeout, readTimeout
-		o.PoolSize, o.MaxRetries, o.DialerRetries = poolSize, 1, 1
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = dialTimeout, readTimeout, readTimeout, poolTimeout
+		o.PoolSize, o.MaxRetries, o.DialerRetries = poolSize, noRetries, 1
 		o.ReadBufferSize, o.WriteBufferSize = redisBuffers, redisBuffers
 		o.DisableIdentity, o.MaintNotificationsConfig = true, quiet
 		o.ContextTimeoutEnabled = true
@@ -65,15 +69,15 @@ func connect(a Address) (redis.UniversalClient, error) {
 	case Sentinel:
 		return redis.NewFailoverClient(&redis.FailoverOptions{
 			MasterName: a.MasterName, SentinelAddrs: a.Addrs, Username: a.Username, Password: a.Password,
-			DialTimeout: dialTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: readTimeout,
-			PoolSize: poolSize, MaxRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
+			DialTimeout: dialTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: poolTimeout,
+			PoolSize: poolSize, MaxRetries: noRetries, DialerRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
 			ReadBufferSize: redisBuffers, WriteBufferSize: redisBuffers,
 		}), nil
 	case Cluster:
 		return redis.NewClusterClient(&redis.ClusterOptions{
 			Addrs: a.Addrs, Username: a.Username, Password: a.Password,
-			DialTimeout: dialTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: readTimeout,
-			PoolSize: poolSize, MaxRedirects: 3, DisableIdentity: true, ContextTimeoutEnabled: true,
+			DialTimeout: dialTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: poolTimeout,
+			PoolSize: poolSize, MaxRedirects: redirects, DialerRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
 			MaintNotificationsConfig: quiet, ReadBufferSize: redisBuffers, WriteBufferSize: redisBuffers,
 		}), nil
 	case Embedded:

@@ -48,6 +48,9 @@ func newConn(h *Hub, id session.ID, out sink) *conn {
 // say what the watcher gets at once.
 func (c *conn) join(ctx context.Context, a Asker, first func(session.Session) []session.Message) error {
 	h := c.hub
+	if !c.id.WellFormed() {
+		return session.ErrNotFound
+	}
 	h.add(c)
 	t, err := h.Watches.Take(ctx, h.Node, c.id, a)
 	if err == nil {

@@ -25,7 +25,12 @@ type Server struct {
 // "64mb".
 func Start(t testing.TB, extra ...string) *Server {
 	t.Helper()
-	s := &Server{Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t)), log: &bytes.Buffer{}}
+	return startAt(t, FreePort(t), extra...)
+}
+
+func startAt(t testing.TB, at int, extra ...string) *Server {
+	t.Helper()
+	s := &Server{Addr: fmt.Sprintf("127.0.0.1:%d", at), log: &bytes.Buffer{}}
 	_, port, err := net.SplitHostPort(s.Addr)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -36,7 +37,7 @@ func Sentinels(t testing.TB) Watch {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := &Server{Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t)), log: newLog()}
+		s := &Server{Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t)), log: &bytes.Buffer{}}
 		_, own, err := net.SplitHostPort(s.Addr)
 		if err != nil {
 			t.Fatal(err)
