@@ -36,8 +36,9 @@ type Handler struct {
 func (h *Handler) Mount(e *echo.Echo) {
 	e.HTTPErrorHandler = h.Fail
 	e.Use(h.identify, h.recover, h.secure)
-	auth := e.Group("/auth", noStore)
-	browser := []echo.MiddlewareFunc{h.cors}
+	// A middleware of the group would answer 404 where 405 is meant.
+	auth := e.Group("/auth")
+	browser := []echo.MiddlewareFunc{noStore, h.cors}
 	auth.POST("/initiate", h.initiate, browser...)
 	auth.OPTIONS("/initiate", preflight, browser...)
 	auth.GET("/session/:id", h.poll, browser...)
@@ -46,9 +47,9 @@ func (h *Handler) Mount(e *echo.Echo) {
 	auth.OPTIONS("/session/:id/events", preflight, browser...)
 	auth.POST("/session/:id/cancel", h.cancel, browser...)
 	auth.OPTIONS("/session/:id/cancel", preflight, browser...)
-	auth.POST("/pending", h.pending)
-	auth.POST("/claim", h.claim)
-	auth.POST("/verify", h.verify)
+	auth.POST("/pending", h.pending, noStore)
+	auth.POST("/claim", h.claim, noStore)
+	auth.POST("/verify", h.verify, noStore)
 	e.POST("/enroll", h.enrol, noStore)
 	e.GET("/ws/session/:id", h.socket)
 	e.GET("/s/:id", h.link)
@@ -121,7 +122,7 @@ func (h *Handler) cors(next echo.HandlerFunc) echo.HandlerFunc {
 		origin := c.Request().Header.Get("Origin")
 		if origin != "" && len(h.Sessions.Parties.ByOrigin(origin)) > 0 {
 			head.Set("Access-Control-Allow-Origin", origin)
-			head.Set("Access-Control-Expose-Headers", "Retry-After")
+			head.Set("Access-Control-Expose-Headers", "Retry-After, Location")
 			if c.Request().Method == http.MethodOptions {
 				head.Set("Access-Control-Allow-Methods", "GET, POST")
 				head.Set("Access-Control-Allow-Headers", "Content-Type, Authorization, Idempotency-Key, Countersign-Verifier, Last-Event-ID")

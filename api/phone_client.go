@@ -95,7 +95,8 @@ func (p *Phone) Claim(ctx context.Context, sessionID, scan string) (Claimed, err
 // Verify sends a decision about a claimed session. Code is six digits, or
 // qr:{t}:{c}, or empty unless it approves.
 func (p *Phone) Verify(ctx context.Context, c Claimed, decision session.Decision, code string, scopes []string) (VerifyResponse, error) {
-	sorted := slices.Sorted(slices.Values(scopes))
+	// None is an empty list, never null.
+	sorted := append([]string{}, slices.Sorted(slices.Values(scopes))...)
 	// What is signed is the hash of what was shown, not what the server said
 	// its hash is.
 	hash := session.DisplayHash(c.Display)

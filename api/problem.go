@@ -228,8 +228,8 @@ func (h *Handler) decorate(c echo.Context, p *Problem, r refusal) {
 func (h *Handler) log(c echo.Context, p Problem, err error) {
 	ctx := c.Request().Context()
 	if p.Status < http.StatusInternalServerError {
-		h.Log.DebugContext(ctx, "refused", "code", p.Code, "route", c.Path(), "requestId", p.RequestID)
+		h.Log.DebugContext(ctx, "refused", "code", p.Code, "route", c.Path(), "request_id", p.RequestID)
 		return
 	}
-	h.Log.ErrorContext(ctx, "failed", "code", p.Code, "route", c.Path(), "requestId", p.RequestID, "error", err)
+	h.Log.ErrorContext(ctx, "failed", "code", p.Code, "route", c.Path(), "request_id", p.RequestID, "error", err)
 }

@@ -146,7 +146,8 @@ func (q StartRequest) check() error {
 		return malformed("mode") // nobody is asked, so a phone must scan
 	}
 	if r := q.Requester; r != nil {
-		if _, err := netip.ParseAddr(r.IP); err != nil {
+		// A zone may be any text.
+		if a, err := netip.ParseAddr(r.IP); err != nil || a.Zone() != "" {
 			return malformed("requester.ip")
 		}
 		if len(r.UserAgent) > maxUserAgent || device.HasHidden(r.UserAgent) {

@@ -87,8 +87,9 @@ func (r *Registry) Enrol(ctx context.Context, e Enrolment) (TokenID, Device, err
 	case !isCode:
 		return "", Device{}, ErrCodeUnknown
 	}
+	var full bool
 	if !open {
-		if err := r.hasRoom(ctx, owner); err != nil {
+		if full, err = r.full(ctx, owner); err != nil {
 			return "", Device{}, err
 		}
 	}
@@ -97,7 +98,10 @@ func (r *Registry) Enrol(ctx context.Context, e Enrolment) (TokenID, Device, err
 	}
 	// From here on the caller's hanging up must not leave a spent code behind.
 	ctx = context.WithoutCancel(ctx)
-	id, d, err := r.spend(ctx, e, code, open, now)
+	id, d, err := TokenID(""), Device{}, ErrTooManyDevices
+	if !full {
+		id, d, err = r.spend(ctx, e, code, open, now)
+	}
 	if settled := r.Enrolments.SettleKey(ctx, e.Key, err == nil); settled != nil {
 		return "", Device{}, errors.Join(err, settled)
 	}
@@ -107,20 +111,14 @@ func (r *Registry) Enrol(ctx context.Context, e Enrolment) (TokenID, Device, err
 	return id, d, r.Audit.Record(ctx, audit.Event{Time: now, Kind: audit.DeviceEnrolled, Token: string(id), Device: string(d.ID), Address: e.Address})
 }
 
-// hasRoom looks before the code is spent, so that a full identity does not
-// cost one.
-func (r *Registry) hasRoom(ctx context.Context, id TokenID) error {
+// full says whether the identity has no room for another device. It is asked
+// before the code is spent, so that a full identity does not cost one.
+func (r *Registry) full(ctx context.Context, id TokenID) (bool, error) {
 	i, err := r.Store.Identity(ctx, id)
 	if errors.Is(err, ErrUnknown) || err == nil && i.Status == Revoked {
-		return ErrCodeUnknown
+		return false, ErrCodeUnknown
 	}
-	if err != nil {
-		return err
-	}
-	if i.Enrolled() >= MaxDevices {
-		return ErrTooManyDevices
-	}
-	return nil
+	return i.Enrolled() >= MaxDevices, err
 }
 
 func (r *Registry) spend(ctx context.Context, e Enrolment, code EnrolmentCode, open bool, now time.Time) (TokenID, Device, error) {
@@ -196,5 +194,5 @@ func (r *Registry) Change(ctx context.Context, id TokenID, change func(Identity)
 			return Identity{}, err
 		}
 	}
-	return Identity{}, fmt.Errorf("device: %w, %d times", ErrConflict, changeTries)
+	return Identity{}, fmt.Errorf("%w, %d times", ErrConflict, changeTries)
 }

@@ -59,10 +59,13 @@ func HasHidden(s string) bool {
 // A Nonce is 16 random bytes, base64url, that make a signed request unique.
 type Nonce string
 
+const nonceBytes = 16
+
 // WellFormed says whether n is 16 bytes in base64url without padding.
 func (n Nonce) WellFormed() bool {
+	// Both lengths: the decoder skips newlines, and a nonce is one line.
 	b, err := base64.RawURLEncoding.Strict().DecodeString(string(n))
-	return err == nil && len(b) == 16
+	return err == nil && len(b) == nonceBytes && len(n) == base64.RawURLEncoding.EncodedLen(nonceBytes)
 }
 
 // Fresh says whether a request's timestamp, in unix seconds, is within

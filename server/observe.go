@@ -22,6 +22,7 @@ func (l logSink) Record(ctx context.Context, e audit.Event) error {
 		level = slog.LevelDebug
 	case audit.RecordTampered:
 		level = slog.LevelError
+	default:
 	}
 	if !l.log.Enabled(ctx, level) {
 		return nil

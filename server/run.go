@@ -25,9 +25,9 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.embedded != nil {
 		defer n.embedded.Close()
 	}
-	defer n.store.Close() //nolint:errcheck // nothing is left to write
+	defer n.store.Close()
 	for _, w := range append(n.cfg.Warnings(), n.secrets.Warnings...) {
-		n.log.Warn(w)
+		n.log.Warn("configuration", "warning", w)
 	}
 	public, ops, err := n.listen()
 	if err != nil {
@@ -40,7 +40,7 @@ func (n *Node) Run(ctx context.Context) error {
 		background.serve(opsServer, ops)
 	}
 	if err := n.prepare(ctx); err != nil {
-		public.Close() //nolint:errcheck // it never served
+		public.Close()
 		if errors.Is(err, errStopped) {
 			return nil
 		}
@@ -62,17 +62,22 @@ func (n *Node) Run(ctx context.Context) error {
 
 func (n *Node) listen() (public, ops net.Listener, err error) {
 	if public = n.opts.Listener; public == nil {
-		if public, err = net.Listen("tcp", n.cfg.Listen); err != nil {
+		if public, err = bind(n.cfg.Listen); err != nil {
 			return nil, nil, fmt.Errorf("server: %w", err)
 		}
 	}
 	if ops = n.opts.OpsListener; ops == nil && n.cfg.OpsListen != "" {
-		if ops, err = net.Listen("tcp", n.cfg.OpsListen); err != nil {
-			public.Close() //nolint:errcheck // the other error is the news
+		if ops, err = bind(n.cfg.OpsListen); err != nil {
+			public.Close()
 			return nil, nil, fmt.Errorf("server: ops listener: %w", err)
 		}
 	}
 	return public, ops, nil
+}
+
+func bind(address string) (net.Listener, error) {
+	var c net.ListenConfig
+	return c.Listen(context.Background(), "tcp", address)
 }
 
 func (n *Node) ready(public, ops net.Listener) {
@@ -145,7 +150,7 @@ func (g *group) serve(s *http.Server, l net.Listener) <-chan error {
 func (g *group) stop() {
 	g.cancel()
 	for _, s := range g.closer {
-		s.Close() //nolint:errcheck // it is over
+		s.Close()
 	}
 	g.wg.Wait()
 }

@@ -28,6 +28,7 @@ func (id ID) WellFormed() bool {
 	if !found || len(text) != base64.RawURLEncoding.EncodedLen(idBytes) {
 		return false
 	}
-	_, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	return err == nil
+	// The length again: the decoder skips newlines.
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return err == nil && len(b) == idBytes
 }

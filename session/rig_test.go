@@ -284,3 +284,12 @@ func (p *phone) legacy(s Session, code string, scopes []string) Verification {
 
 // verify sends a verification.
 func (r *rig) verify(v Verification) (Outcome, error) { return r.svc.Verify(context.Background(), v) }
+
+// pending is a signed question what waits.
+func (p *phone) pending() PendingRequest {
+	q := PendingRequest{p.signed()}
+	q.Signature = p.key.Sign(q.text(testIssuer)).String()
+	return q
+}
+
+func encodeStd(b []byte) string { return base64.StdEncoding.EncodeToString(b) }

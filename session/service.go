@@ -66,6 +66,9 @@ func (svc *Service) store(ctx context.Context, old Session, a Action, e Effects)
 	if next.Version == old.Version {
 		return next, refused
 	}
+	if refused != nil {
+		e = Effects{} // time ended it instead: what was decided has no effect elsewhere either
+	}
 	if err := svc.Store.Swap(ctx, old, next, e); err != nil {
 		return next, err
 	}

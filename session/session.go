@@ -20,14 +20,16 @@ const (
 	Rejected
 	Expired
 	Cancelled
-	states // how many there are
 )
+
+// states is how many there are.
+const states = int(Cancelled) + 1
 
 var stateNames = [states]string{"pending", "claimed", "approved", "rejected", "expired", "cancelled"}
 
 // String gives the state as the wire has it.
 func (s State) String() string {
-	if s >= states {
+	if int(s) >= states {
 		return "unknown"
 	}
 	return stateNames[s]

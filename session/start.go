@@ -145,31 +145,49 @@ func (svc *Service) reveal(ctx context.Context, st Start, s Session) error {
 // started before, for as long as that lives.
 func (svc *Service) once(ctx context.Context, st Start, s Session) (Session, error) {
 	key := strings.Join([]string{st.Party.ID, st.Idempotency, st.Challenge}, "\n")
-	id, body, ok, err := svc.Idempotency.Recall(ctx, key)
+	for range tries {
+		id, body, ok, err := svc.Idempotency.Recall(ctx, key)
+		if err != nil {
+			return Session{}, err
+		}
+		if !ok {
+			return svc.first(ctx, key, st.Body, s)
+		}
+		old, err := svc.again(ctx, id, body, st.Body)
+		if !errors.Is(err, ErrNotFound) {
+			return old, err
+		}
+		// The key has outlived its session: what it starts next stands under
+		// a name that follows from both.
+		key += "\n" + string(id)
+	}
+	return Session{}, ErrIdempotency
+}
+
+// first begins the session of an idempotency key that stands for none yet.
+func (svc *Service) first(ctx context.Context, key, now string, s Session) (Session, error) {
+	s, err := svc.begin(ctx, s)
 	if err != nil {
-		return Session{}, err
-	}
-	if ok {
-		return svc.again(ctx, id, body, st.Body)
-	}
-	if s, err = svc.begin(ctx, s); err != nil {
 		return Session{}, err
 	}
 	// Two requests may have come this far with one key: the session of one
 	// stands, the other's was never told to anybody and goes.
-	first, body, err := svc.Idempotency.Remember(ctx, key, s.ID, st.Body, s.ExpiresAt.Sub(s.CreatedAt))
+	first, body, err := svc.Idempotency.Remember(ctx, key, s.ID, now, s.ExpiresAt.Sub(s.CreatedAt))
 	if err == nil && first == s.ID {
 		return s, nil
 	}
 	if forget := svc.Store.Forget(ctx, s); forget != nil || err != nil {
 		return Session{}, errors.Join(err, forget)
 	}
-	return svc.again(ctx, first, body, st.Body)
+	return svc.again(ctx, first, body, now)
 }
 
+// again gives the session that a key stands for, if the body is the same.
+// ErrNotFound when it lives no more.
 func (svc *Service) again(ctx context.Context, id ID, body, now string) (Session, error) {
-	if body != now {
+	s, err := svc.Store.Session(ctx, id)
+	if err == nil && body != now {
 		return Session{}, ErrIdempotency
 	}
-	return svc.Store.Session(ctx, id)
+	return s, err
 }

@@ -93,7 +93,7 @@ const FreezeTime = 15 * time.Minute
 // it is a decoy, also after the freeze.
 func (x Standing) frozen(s Session) bool {
 	end, ok := x.Frozen[s.Service]
-	return ok && s.CreatedAt.Before(end) && !s.CreatedAt.Before(end.Add(-FreezeTime))
+	return ok && s.CreatedAt.Before(end) && s.CreatedAt.After(end.Add(-FreezeTime))
 }
 
 // Effects are what a change of a session changes elsewhere. They are carried

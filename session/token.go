@@ -100,7 +100,7 @@ func (svc *Service) Issue(ctx context.Context, s Session) (Issued, error) {
 }
 
 // proven checks the approval's proof: it names this session, service and
-// decision and what was shown, and the phone signed it.
+// decision, the scopes granted and what was shown, and the phone signed it.
 func (svc *Service) proven(s Session) error {
 	if s.Proof == nil {
 		return ErrProof
@@ -112,7 +112,7 @@ func (svc *Service) proven(s Session) error {
 	prefix := string(s.ID) + "|"
 	if c := s.Claim; c != nil {
 		prefix = string(device.SignedText(device.VerifyPurpose, svc.Issuer, string(s.ID), string(c.Token), string(c.Device), s.Service, string(Approve))) + "\n"
-		if !strings.Contains(s.Proof.Text, "\n"+DisplayHash(c.Display)+"\n") {
+		if !strings.Contains(s.Proof.Text, "\n"+joinScopes(s.Grant.Scopes)+"\n"+DisplayHash(c.Display)+"\n") {
 			return ErrProof
 		}
 	}

@@ -24,15 +24,17 @@ const (
 	DoRotate                   // the code's period has passed
 	DoCancel                   // the page, the service or an operator gives up
 	DoExpire                   // the time is up
-	verbs                      // how many there are
 )
+
+// verbs is how many there are.
+const verbs = int(DoExpire) + 1
 
 var verbNames = [verbs]string{"claim", "approve", "approve-v0", "deny", "report", "wrong-code", "wrong-code-v0",
 	"bad-signature", "rotate", "cancel", "expire"}
 
 // String names the verb.
 func (v Verb) String() string {
-	if v >= verbs {
+	if int(v) >= verbs {
 		return "unknown"
 	}
 	return verbNames[v]

@@ -72,7 +72,7 @@ func action(v Verb) Action {
 // cells are all pairs of state and verb, the special cases after the ordinary.
 func cells(t *testing.T) (out []cell) {
 	for _, c := range inStates(t) {
-		for v := range verbs {
+		for v := range Verb(verbs) {
 			c.verb, c.action = v.String(), action(v)
 			out = append(out, c)
 			out = append(out, special(c)...)
@@ -80,7 +80,7 @@ func cells(t *testing.T) (out []cell) {
 		if !c.session.State.Open() {
 			continue
 		}
-		for v := range verbs {
+		for v := range Verb(verbs) {
 			due := c
 			due.from, due.verb, due.action, due.now = c.from+", due", v.String(), action(v), c.session.ExpiresAt
 			out = append(out, due)
@@ -122,7 +122,7 @@ func (c cell) outcome() string {
 	var said []string
 	for _, m := range next.Log {
 		if m.ID > c.session.LastID {
-			said = append(said, fmt.Sprintf("says %s %s", m.Type, strings.TrimSpace(string(m.Reason)+string(m.By))))
+			said = append(said, strings.TrimSpace(fmt.Sprintf("says %s %s%s", m.Type, m.Reason, m.By)))
 		}
 	}
 	for _, e := range events {
@@ -184,14 +184,14 @@ func diagram(t *testing.T) string {
 	}
 	var b strings.Builder
 	b.WriteString("```mermaid\nstateDiagram-v2\n    [*] --> pending: start\n")
-	for from := range states {
-		for to := range states {
+	for from := range State(states) {
+		for to := range State(states) {
 			if l := labels[[2]State{from, to}]; l != nil {
 				fmt.Fprintf(&b, "    %s --> %s: %s\n", from, to, strings.Join(l, "<br>"))
 			}
 		}
 	}
-	for s := range states {
+	for s := range State(states) {
 		if !s.Open() {
 			fmt.Fprintf(&b, "    %s --> [*]\n", s)
 		}
@@ -242,11 +242,11 @@ func same(t *testing.T, name, want string) {
 
 // What names a state or a verb out of range says so, and nothing else moves.
 func TestNamesOutOfRange(t *testing.T) {
-	if s, v := states.String(), verbs.String(); s != "unknown" || v != "unknown" {
+	if s, v := State(states).String(), Verb(verbs).String(); s != "unknown" || v != "unknown" {
 		t.Errorf("out of range: %q, %q", s, v)
 	}
 	s := inStates(t)[0].session
-	if next, _, err := s.Apply(Action{Verb: verbs}, tableStart()); err == nil && next.Version != s.Version {
+	if next, _, err := s.Apply(Action{Verb: Verb(verbs)}, tableStart()); err == nil && next.Version != s.Version {
 		t.Error("an unknown verb changed the session")
 	}
 }

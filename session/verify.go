@@ -205,13 +205,14 @@ func (svc *Service) decide(o Opened, v Verification, d device.Device, proof *Pro
 		}
 	}
 	a := Action{Nonce: nonceOf(v.Nonce, v.Timestamp), Proof: proof}
-	switch {
-	case v.Decision == Deny:
+	switch v.Decision {
+	case Deny:
 		a.Verb = DoDeny
 		return verdict{action: a, device: d}, nil
-	case v.Decision == Report:
+	case Report:
 		a.Verb = DoReport
 		return verdict{action: a, device: d, effects: Effects{Freeze: now.Add(FreezeTime)}}, nil
+	case Approve:
 	}
 	if err := granted(s, v.Scopes); err != nil {
 		return verdict{}, err

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrAuditFull: more events wait for the stream than this node keeps.
+// ErrAuditFull says that more events wait for the stream than this node keeps.
 var ErrAuditFull = errors.New("store: audit stream is behind")
 
 // An AuditStream appends events to a Redis stream, many in one trip. A node
@@ -54,14 +54,18 @@ func (a *AuditStream) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			a.Flush(last)
+			a.flushLast(ctx)
 			return
 		case <-tick.C:
 			a.Flush(ctx)
 		}
 	}
+}
+
+func (a *AuditStream) flushLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	a.Flush(ctx)
 }
 
 // Flush writes what waits. What Redis does not take waits on.

@@ -22,10 +22,9 @@ import (
 // know reads the record. But a bus that has fallen silent while everything
 // looks healthy must be noticed, so the node writes to itself and listens.
 type Bus struct {
-	st     *Store
-	node   string
-	heard  atomic.Int64 // when the last probe came back, unix ms; 0: not yet
-	silent atomic.Bool
+	st    *Store
+	node  string
+	heard atomic.Int64 // when the last probe came back, unix ms; 0: not yet
 	// Dropped is called for every hint; true drops it. Tests lose hints with it.
 	Dropped func() bool
 }
@@ -68,13 +67,12 @@ func (b *Bus) listen(ctx context.Context, hub ws.Listener) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ps := b.st.db.Subscribe(ctx, b.st.keys.node(b.node))
-	defer ps.Close() //nolint:errcheck // it is given up either way
+	defer ps.Close()
 	if _, err := ps.ReceiveTimeout(ctx, handshake); err != nil {
 		return
 	}
 	// What was published before the subscription is found by reading again.
 	hub.Missed()
-	b.heard.Store(time.Now().UnixMilli())
 	probing := make(chan struct{})
 	go func() {
 		defer close(probing)
@@ -106,6 +104,7 @@ func (b *Bus) receive(ctx context.Context, ps *redis.PubSub, hub ws.Listener) {
 // probe writes to the node's own channel, and gives the subscription up when
 // nothing comes back.
 func (b *Bus) probe(ctx context.Context, giveUp func()) {
+	begun := time.Now()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
@@ -116,7 +115,7 @@ func (b *Bus) probe(ctx context.Context, giveUp func()) {
 			return
 		case <-tick.C:
 		}
-		if !b.Delivers() {
+		if !b.Delivers() && time.Since(begun) >= silentAfter {
 			giveUp()
 			return
 		}

@@ -85,10 +85,10 @@ func connect(a Address) (redis.UniversalClient, error) {
 	return nil, fmt.Errorf("store: no client for mode %q", a.Mode)
 }
 
-// ErrEviction: Redis would throw records away when it is full.
+// ErrEviction says that Redis would throw records away when it is full.
 var ErrEviction = errors.New("store: redis has an eviction policy other than noeviction; set maxmemory-policy noeviction")
 
-// ErrCannotAsk: Redis does not tell its eviction policy.
+// ErrCannotAsk says that Redis does not tell its eviction policy.
 var ErrCannotAsk = errors.New("store: redis cannot be asked for its eviction policy")
 
 // CheckEviction asks every master for its eviction policy. ErrEviction,

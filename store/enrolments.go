@@ -36,7 +36,7 @@ func (st *Store) PeekCode(ctx context.Context, c device.EnrolmentCode, key p256.
 	if err := settle(ctx, st.db, pipe, calls...); err != nil {
 		return "", unavailable(err)
 	}
-	if err := st.limited(enrolRule, address, limit); err != nil {
+	if err := st.limited(ctx, enrolRule, address, limit); err != nil {
 		return "", err
 	}
 	if spent.Val() > 0 {

@@ -20,23 +20,33 @@ func (st *Store) Recall(ctx context.Context, key string) (session.ID, string, bo
 	if err != nil {
 		return "", "", false, unavailable(err)
 	}
-	id, body, err := splitIdempotency(value)
+	id, body, err := st.openIdempotency(ctx, key, value)
 	return id, body, err == nil, err
 }
 
 // Remember implements session.Idempotency.
 func (st *Store) Remember(ctx context.Context, key string, id session.ID, body string, lifetime time.Duration) (session.ID, string, error) {
-	value, err := st.scripts.once.run(ctx, st.db, []string{st.keys.idempotency(key)}, string(id)+"|"+body, lifetime.Milliseconds()).Text()
+	name := st.keys.idempotency(key)
+	end := st.Now().Add(lifetime).Truncate(time.Millisecond)
+	sealed := seal(st.Master, name, 0, end, []byte(string(id)+"|"+body))
+	value, err := st.scripts.once.run(ctx, st.db, []string{name}, sealed, lifetime.Milliseconds()).Text()
 	if err != nil {
 		return "", "", unavailable(err)
 	}
-	return splitIdempotency(value)
+	return st.openIdempotency(ctx, key, value)
 }
 
-func splitIdempotency(value string) (session.ID, string, error) {
-	id, body, found := strings.Cut(value, "|")
-	if !found || !session.ID(id).WellFormed() {
-		return "", "", errRecord
+// openIdempotency takes a record apart. It is sealed because who repeats a key
+// is given the right to watch the session that it stands for.
+func (st *Store) openIdempotency(ctx context.Context, key, value string) (session.ID, string, error) {
+	plain, _, err := open(st.Master, st.keys.idempotency(key), 0, st.Now(), []byte(value))
+	id, body, found := strings.Cut(string(plain), "|")
+	if err == nil && (!found || !session.ID(id).WellFormed()) {
+		err = errRecord
+	}
+	if err != nil {
+		st.tampered(ctx, "idempotency", err)
+		return "", "", err
 	}
 	return session.ID(id), body, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"countersign/crypto/keyring"
@@ -91,9 +92,10 @@ func (st *Store) put(ctx context.Context, key string, old, next uint64, body str
 	return res == 1, unavailable(err)
 }
 
-// Identities gives every identity to visit, in no order, until it fails. What
-// does not authenticate is left out.
+// Identities gives every identity to visit, one at a time and in no order, until
+// it fails. What does not authenticate is left out.
 func (st *Store) Identities(ctx context.Context, visit func(device.Identity) error) error {
+	var mu sync.Mutex // the masters of a cluster are scanned side by side
 	scan := func(ctx context.Context, db *redis.Client) error {
 		pattern := st.Prefix + ":{tok_*}:i"
 		it := db.Scan(ctx, 0, pattern, 500).Iterator()
@@ -104,7 +106,9 @@ func (st *Store) Identities(ctx context.Context, visit func(device.Identity) err
 				continue
 			}
 			if err == nil {
+				mu.Lock()
 				err = visit(i)
+				mu.Unlock()
 			}
 			if err != nil {
 				return err

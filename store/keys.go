@@ -63,7 +63,7 @@ func (k keys) limit(rule, address string) string {
 	return k.prefix + ":l:" + rule + ":{" + address + "}"
 }
 
-// idempotency: string, session id and body digest. PX: the session's lifetime.
+// idempotency: string, sealed session id and body digest. PX: the session's lifetime.
 func (k keys) idempotency(key string) string { return k.prefix + ":{idem:" + digest(key) + "}" }
 
 // signingKeys: string, version and sealed ring.

@@ -29,7 +29,7 @@ func (st *Store) queueLimit(ctx context.Context, pipe redis.Pipeliner, rule stri
 }
 
 // limited is the error of a request that queueLimit counted.
-func (st *Store) limited(rule, address string, c *call) error {
+func (st *Store) limited(ctx context.Context, rule, address string, c *call) error {
 	if c == nil {
 		return nil
 	}
@@ -42,6 +42,10 @@ func (st *Store) limited(rule, address string, c *call) error {
 	}
 	after := time.Duration(wait) * time.Millisecond
 	st.refused.remember(rule, address, time.Now().Add(after))
+	if st.Audit != nil {
+		// Once for each remembered refusal, so that a flood is one event.
+		_ = st.Audit.Record(ctx, audit.Event{Time: st.Now(), Kind: audit.RequestsLimited, Address: address, Detail: rule})
+	}
 	return device.LimitedError{After: after}
 }
 
@@ -92,9 +96,4 @@ func (st *Store) admit(s session.Session) error {
 		}
 	}
 	return st.census.room(s, st.Limits.Outstanding)
-}
-
-// limitedEvent puts a refusal on record once per remembered refusal.
-func limitedEvent(now time.Time, rule, address string) audit.Event {
-	return audit.Event{Time: now, Kind: audit.RequestsLimited, Address: address, Detail: rule}
 }

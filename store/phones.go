@@ -47,7 +47,7 @@ func (st *Store) finish(ctx context.Context, pipe redis.Pipeliner, r session.Req
 	if err := settle(ctx, st.db, pipe, calls...); err != nil {
 		return o, unavailable(err)
 	}
-	if err := st.limited(string(r.Route), r.Address, reads.limit); err != nil {
+	if err := st.limited(ctx, string(r.Route), r.Address, reads.limit); err != nil {
 		return o, err
 	}
 	i, err := st.openIdentity(ctx, r.Token, reads.identity.Val())
@@ -126,6 +126,9 @@ func (st *Store) Pending(ctx context.Context, r session.Request, n session.SeenN
 	}
 	var out []session.Session
 	for i, id := range ids {
+		if errors.Is(gets[i].Err(), redis.Nil) {
+			continue // listed a moment before it is written, or forgotten a moment ago
+		}
 		s, _, err := st.stored(ctx, session.ID(id), gets[i].Val())
 		if errors.Is(err, errOlder) {
 			s, err = st.Session(ctx, session.ID(id))

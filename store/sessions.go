@@ -117,7 +117,7 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 	if err := settle(ctx, st.db, pipe, calls...); err != nil {
 		return unavailable(err)
 	}
-	if err := st.limited(initiateRule, s.Address, limit); err != nil {
+	if err := st.limited(ctx, initiateRule, s.Address, limit); err != nil {
 		return errors.Join(err, st.Forget(ctx, s))
 	}
 	st.seen.believe(st.keys.session(s.ID), s.Version, body)

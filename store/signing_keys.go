@@ -25,7 +25,7 @@ const (
 	searchKeys = 250 * time.Millisecond
 )
 
-// ErrNoKey: there is no signing key of that id.
+// ErrNoKey says that there is no signing key of that id.
 var ErrNoKey = errors.New("store: no such signing key")
 
 // SigningKeys are the ES256 keys that all nodes share, sealed in one record.
@@ -107,8 +107,13 @@ func (k *SigningKeys) Load(ctx context.Context) error {
 		}
 		ring := k.Ring()
 		if !active {
-			now := k.st.Now()
-			if ring, _, err = ring.Rotate(now, 0, KeyKeep); err != nil && !errors.Is(err, keyring.ErrPending) {
+			ring, _, err = ring.Rotate(k.st.Now(), 0, KeyKeep)
+			if errors.Is(err, keyring.ErrPending) {
+				// Made by a node whose clock is ahead of this one's: it signs soon,
+				// and what there is must stay as it is.
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -137,19 +142,19 @@ func (k *SigningKeys) Rotate(ctx context.Context, lead time.Duration) (keyring.K
 	return keyring.Key{}, ErrConflict
 }
 
-// ErrConflict: a record was changed by others again and again.
+// ErrConflict says that a record was changed by others again and again.
 var ErrConflict = errors.New("store: changed meanwhile")
 
 const changeTries = 5
 
-// load reads the record; old says that it is sealed under a master secret that
-// is not the first.
+// load reads the record; old says that it is to be written again: sealed under
+// a master secret that is not the first, or lost by Redis while this node knows
+// the keys that tokens were signed with.
 func (k *SigningKeys) load(ctx context.Context) (version uint64, old bool, err error) {
 	key := k.st.keys.signingKeys()
 	value, err := k.st.db.Get(ctx, key).Result()
 	if errors.Is(err, redis.Nil) {
-		k.ring.Store(&keyring.Ring{})
-		return 0, false, nil
+		return 0, len(k.Ring().Keys()) > 0, nil
 	}
 	if err != nil {
 		return 0, false, unavailable(err)
@@ -176,11 +181,14 @@ func (k *SigningKeys) load(ctx context.Context) (version uint64, old bool, err e
 
 func (k *SigningKeys) save(ctx context.Context, version uint64, ring keyring.Ring) (done bool, err error) {
 	key := k.st.keys.signingKeys()
-	body := string(seal(k.st.Master, key, version+1, time.Time{}, encodeRing(k.st.Master, ring)))
-	if done, err = k.st.put(ctx, key, version, version+1, body); err != nil || !done {
+	// A record that Redis lost comes back as a newer one than any seen of it,
+	// or the nodes that saw those would take it for a rollback.
+	next := max(version, k.st.seen.newest(key)) + 1
+	body := string(seal(k.st.Master, key, next, time.Time{}, encodeRing(k.st.Master, ring)))
+	if done, err = k.st.put(ctx, key, version, next, body); err != nil || !done {
 		return false, err
 	}
-	k.st.seen.believe(key, version+1, body)
+	k.st.seen.believe(key, next, body)
 	k.ring.Store(&ring)
 	return true, nil
 }

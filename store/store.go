@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrUnavailable: Redis does not answer, or cannot do what it is asked for now.
+// ErrUnavailable says that Redis does not answer, or cannot do what it is asked for now.
 // The cause is wrapped for the operator.
 var ErrUnavailable = errors.New("store: unavailable")
 

@@ -54,7 +54,11 @@ func (st *Store) taken(ctx context.Context, id session.ID, a ws.Asker, res []any
 	}
 	text, _ := res[2].(string)
 	n, err := strconv.ParseUint(text, 10, 63)
-	return ws.Taken{Session: s, Number: n}, err
+	if err != nil { // somebody else set the count, near its end
+		st.tampered(ctx, "session head", err)
+		return ws.Taken{}, session.ErrNotFound
+	}
+	return ws.Taken{Session: s, Number: n}, nil
 }
 
 // serviceList gives take.lua the services an asker may watch; none at all is a

@@ -48,6 +48,17 @@ func (w *witness) believe(key string, version uint64, body string) bool {
 	return true
 }
 
+// newest is the newest version seen of a key; 0: none.
+func (w *witness) newest(key string) uint64 {
+	name := shorten(key)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if then, seen := w.young[name]; seen {
+		return then.version
+	}
+	return w.old[name].version
+}
+
 func shorten(s string) short {
 	sum := sha256.Sum256([]byte(s))
 	return short(sum[:len(short{})])

@@ -48,7 +48,7 @@ func Dial(ctx context.Context, url string, o DialOptions) (*Client, error) {
 	}
 	c, resp, err := d.DialContext(ctx, url, header)
 	if resp != nil {
-		resp.Body.Close() //nolint:errcheck // gorilla has read what it needs
+		resp.Body.Close()
 	}
 	if err != nil {
 		if resp != nil {
@@ -61,7 +61,7 @@ func Dial(ctx context.Context, url string, o DialOptions) (*Client, error) {
 
 // Next waits for the next message. The end is a [CloseError].
 func (c *Client) Next(ctx context.Context) (Wire, error) {
-	stop := context.AfterFunc(ctx, func() { c.conn.Close() }) //nolint:errcheck // it only wakes the reader
+	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
 	defer stop()
 	var w Wire
 	_, b, err := c.conn.ReadMessage()

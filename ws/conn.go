@@ -18,7 +18,7 @@ type sink interface {
 	// ping shows that the server is there; a socket's peer must answer.
 	ping() error
 	// gone says whether the peer has left a ping unanswered for too long.
-	gone(now time.Time) bool
+	gone(now time.Time, within time.Duration) bool
 }
 
 // A conn is one watcher of one session on this node.
@@ -35,30 +35,41 @@ type conn struct {
 	version uint64           // of the session last told
 	seen    int              // id of the message last sent
 	due     int64            // when the session needs a tick, unix ms
-	pingAt  int64            // unix seconds
+	pingAt  int64            // unix ms
 	early   *session.Session // newest heard before its own takeover
 	closed  bool
 }
 
 func newConn(h *Hub, id session.ID, out sink) *conn {
-	return &conn{hub: h, id: id, out: out, pingAt: time.Now().Add(pingEvery).Unix()}
+	return &conn{hub: h, id: id, out: out, pingAt: time.Now().Add(h.PingEvery).UnixMilli()}
 }
 
 // join takes the session over and greets: first is called with the session to
-// say what the watcher gets at once.
+// say what the watcher gets at once. After ErrVerifierMissing the connection
+// stays known, so that it counts and is told when the node stops, and may join
+// again.
 func (c *conn) join(ctx context.Context, a Asker, first func(session.Session) []session.Message) error {
 	h := c.hub
 	if !c.id.WellFormed() {
 		return session.ErrNotFound
 	}
 	h.add(c)
+	if h.draining.Load() { // since it was let in; Drain may have missed it
+		c.finish(CloseGoingAway, "")
+	}
+	if c.ended() {
+		h.remove(c)
+		return nil
+	}
 	t, err := h.Watches.Take(ctx, h.Node, c.id, a)
 	if err == nil {
 		// A session whose time is up is ended before it is shown.
 		t.Session, err = h.Sessions.Tick(ctx, t.Session)
 	}
 	if err != nil {
-		h.remove(c)
+		if !errors.Is(err, ErrVerifierMissing) {
+			h.remove(c)
+		}
 		return err
 	}
 	for _, other := range h.of(c.id) {
@@ -69,6 +80,13 @@ func (c *conn) join(ctx context.Context, a Asker, first func(session.Session) []
 	}
 	c.begin(ctx, t, first(t.Session))
 	return nil
+}
+
+// ended says whether the connection was told its end.
+func (c *conn) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 // takeover is the number of the connection's takeover.
@@ -176,12 +194,12 @@ func (c *conn) turn(now time.Time) (tick bool) {
 	switch {
 	case c.closed || c.number == 0:
 		return false
-	case c.out.gone(now):
+	case c.out.gone(now, c.hub.PongWithin):
 		c.close(CloseGoingAway, "")
 		return false
 	}
-	if now.Unix() >= c.pingAt {
-		c.pingAt = now.Add(pingEvery).Unix()
+	if now.UnixMilli() >= c.pingAt {
+		c.pingAt = now.Add(c.hub.PingEvery).UnixMilli()
 		if c.out.ping() != nil {
 			c.close(CloseGoingAway, "")
 			return false

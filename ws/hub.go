@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -84,6 +85,9 @@ type Hub struct {
 	Issuer   string // its own pages may watch every session
 	Most     int    // connections at once; 0: no bound
 	Log      *slog.Logger
+	// PingEvery is how often a watcher is pinged, 20 s if zero; PongWithin is
+	// how long it may take to answer, 10 s if zero. The wheel turns every 0.2 s.
+	PingEvery, PongWithin time.Duration
 
 	once     sync.Once
 	writers  sync.Pool // of write buffers
@@ -115,6 +119,7 @@ const (
 // start makes the hub's inner parts, once.
 func (h *Hub) start() {
 	h.once.Do(func() {
+		h.PingEvery, h.PongWithin = cmp.Or(h.PingEvery, pingEvery), cmp.Or(h.PongWithin, pongWithin)
 		h.seed = maphash.MakeSeed()
 		h.sweepNow = make(chan struct{}, 1)
 		h.drained = make(chan struct{})
@@ -164,11 +169,16 @@ func (sh *shard) queue(job func(context.Context)) {
 	}
 }
 
-// add makes a connection known.
+// add makes a connection known; it may be called again.
 func (h *Hub) add(c *conn) {
 	sh := h.shard(c.id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	for at := sh.conns[c.id]; at != nil; at = at.next {
+		if at == c {
+			return
+		}
+	}
 	c.next = sh.conns[c.id]
 	sh.conns[c.id] = c
 	h.count.Add(1)
@@ -192,10 +202,10 @@ func (h *Hub) remove(c *conn) {
 
 // without gives the list that begins at c with x taken out.
 func (c *conn) without(x *conn) *conn {
-	switch {
-	case c == nil:
+	switch c {
+	case nil:
 		return nil
-	case c == x:
+	case x:
 		return c.next
 	}
 	c.next = c.next.without(x)

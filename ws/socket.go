@@ -2,10 +2,12 @@ package ws
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -51,7 +53,7 @@ func (h *Hub) upgrader(r *http.Request) *websocket.Upgrader {
 // close code.
 func (h *Hub) Socket(w http.ResponseWriter, r *http.Request, id string) error {
 	h.start()
-	if !websocket.IsWebSocketUpgrade(r) {
+	if !isUpgrade(r) {
 		return ErrNotUpgrade
 	}
 	services, err := h.origin(r.Header)
@@ -78,16 +80,25 @@ func (h *Hub) Socket(w http.ResponseWriter, r *http.Request, id string) error {
 	return nil
 }
 
+// isUpgrade says whether a request has all that gorilla wants of an upgrade, so
+// that what it would refuse is answered as this server answers.
+func isUpgrade(r *http.Request) bool {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	return websocket.IsWebSocketUpgrade(r) && r.Method == http.MethodGet && err == nil && len(key) == 16 &&
+		r.Header.Get("Sec-WebSocket-Version") == "13"
+}
+
 // watch takes the session over, and leaves the reading to a goroutine that has
 // nothing else on its stack: a waiting browser costs little more than that.
 func (h *Hub) watch(out *socket, id session.ID, a Asker, verifier string) {
 	if verifier != "" {
 		a.Challenge = session.ChallengeOf(verifier)
 	}
-	c, err := h.greet(out, id, a)
+	c := newConn(h, id, out)
+	err := c.greet(a)
 	switch {
 	case errors.Is(err, ErrVerifierMissing):
-		go h.bind(out, id, a)
+		go out.bind(c, a)
 	case err != nil:
 		go out.dismiss(closeCode(err))
 	default:
@@ -96,18 +107,19 @@ func (h *Hub) watch(out *socket, id session.ID, a Asker, verifier string) {
 }
 
 // bind waits for the verifier in the first message.
-func (h *Hub) bind(out *socket, id session.ID, a Asker) {
-	challenge, err := out.verifier()
-	var c *conn
+func (s *socket) bind(c *conn, a Asker) {
+	challenge, err := s.verifier()
 	if err == nil {
 		a.Challenge = challenge
-		c, err = h.greet(out, id, a)
+		err = c.greet(a)
 	}
 	if err != nil {
-		out.dismiss(closeCode(err))
-		return
+		c.finish(closeCode(err), "")
 	}
-	go out.serve(c) // with a small stack again
+	if c.ended() { // perhaps before verifier took its deadline away
+		_ = s.ws.SetReadDeadline(time.Now().Add(closeWithin)) // failing, it is over already
+	}
+	go s.serve(c) // with a small stack again
 }
 
 // full is the code to turn a new connection away with; 0: come in.
@@ -125,7 +137,7 @@ func (h *Hub) full() int {
 // browser leaves out, and from the issuer's own pages.
 func (h *Hub) origin(header http.Header) ([]string, error) {
 	values := header.Values("Origin")
-	if len(values) == 0 || len(values) == 1 && values[0] == h.Issuer {
+	if len(values) == 0 || len(values) == 1 && values[0] == originOf(h.Issuer) {
 		return nil, nil
 	}
 	services := h.Sessions.Parties.ByOrigin(values[0])
@@ -133,6 +145,15 @@ func (h *Hub) origin(header http.Header) ([]string, error) {
 		return nil, ErrOrigin
 	}
 	return services, nil
+}
+
+// originOf is the origin of a page at an address: without its path.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // credentials gives the wsToken and the verifier of an upgrade request.
@@ -149,11 +170,10 @@ func credentials(r *http.Request) (token, verifier string) {
 	return token, verifier
 }
 
-func (h *Hub) greet(out *socket, id session.ID, a Asker) (*conn, error) {
+func (c *conn) greet(a Asker) error {
 	ctx, cancel := context.WithTimeout(context.Background(), takeWithin)
 	defer cancel()
-	c := newConn(h, id, out)
-	return c, c.join(ctx, a, session.Session.Greeting)
+	return c.join(ctx, a, session.Session.Greeting)
 }
 
 // closeCode is what a failed start of watching is closed with.
@@ -171,7 +191,7 @@ func closeCode(err error) int {
 // conn.mu is held for every send, and control frames may come in between.
 type socket struct {
 	ws *websocket.Conn
-	// waiting is when the unanswered ping was sent, unix seconds; 0: none.
+	// waiting is when the unanswered ping was sent, unix ms; 0: none.
 	waiting atomic.Int64
 }
 
@@ -189,7 +209,7 @@ func newSocket(c *websocket.Conn) *socket {
 func (s *socket) serve(c *conn) {
 	s.read()
 	c.finish(CloseNormal, "")
-	s.ws.Close() //nolint:errcheck // it is over
+	s.ws.Close()
 }
 
 func (s *socket) send(_ int, frame []byte) error {
@@ -200,13 +220,13 @@ func (s *socket) send(_ int, frame []byte) error {
 }
 
 func (s *socket) ping() error {
-	s.waiting.CompareAndSwap(0, time.Now().Unix())
+	s.waiting.CompareAndSwap(0, time.Now().UnixMilli())
 	return s.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWithin))
 }
 
-func (s *socket) gone(now time.Time) bool {
+func (s *socket) gone(now time.Time, within time.Duration) bool {
 	sent := s.waiting.Load()
-	return sent != 0 && now.Unix()-sent >= int64(pongWithin/time.Second)
+	return sent != 0 && now.UnixMilli()-sent >= within.Milliseconds()
 }
 
 // end sends the close frame; the reader goes on for a moment to take the
@@ -222,7 +242,7 @@ func (s *socket) end(code int, reason string) {
 func (s *socket) dismiss(code int) {
 	s.end(code, "")
 	s.read()
-	s.ws.Close() //nolint:errcheck // it is over
+	s.ws.Close()
 }
 
 // read takes what the peer sends, and ignores it, until the peer is gone. After
@@ -231,7 +251,11 @@ func (s *socket) dismiss(code int) {
 // sees the code.
 func (s *socket) read() {
 	for {
-		_, _, err := s.ws.NextReader()
+		_, message, err := s.ws.NextReader()
+		if err == nil {
+			// To its end, for gorilla counts a message's fragments only then.
+			_, err = io.Copy(io.Discard, message)
+		}
 		if errors.Is(err, websocket.ErrReadLimit) {
 			line := s.ws.NetConn()
 			_ = line.SetReadDeadline(time.Now().Add(closeWithin))

@@ -34,14 +34,18 @@ func (h *Hub) Allow(ctx context.Context, w Watcher) (session.Session, error) {
 }
 
 // Events serves GET /auth/session/{id}/events. It returns an error only before
-// anything is written.
+// anything is written: those of [Hub.Allow], and session.ErrFull.
 func (h *Hub) Events(w http.ResponseWriter, r *http.Request, who Watcher, after int) error {
 	h.start()
 	if _, err := h.Allow(r.Context(), who); err != nil {
 		return err
 	}
 	out := newStream(w)
-	if code := h.full(); code != 0 {
+	switch code := h.full(); code {
+	case 0:
+	case CloseTryAgain:
+		return session.ErrFull // unlike a socket's, a stream's status can be read
+	default:
 		out.end(code, "")
 		return nil
 	}
@@ -121,7 +125,7 @@ func (s *stream) end(code int, _ string) {
 func (s *stream) ping() error { return s.write(": ping\n\n") }
 
 // gone is never known of a stream but by a failing write.
-func (s *stream) gone(time.Time) bool { return false }
+func (s *stream) gone(time.Time, time.Duration) bool { return false }
 
 // A Polled is the answer to a long poll.
 type Polled struct {

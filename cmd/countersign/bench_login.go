@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -128,7 +127,7 @@ func (u *benchUser) watch(buffer int) (t benchTab, err error) {
 
 // login is one whole login. Push is the time from sending verify until approved
 // is there.
-func (u *benchUser) login(context.Context) (push time.Duration, err error) {
+func (u *benchUser) login() (push time.Duration, err error) {
 	t, err := u.watch(1024)
 	if err != nil {
 		return 0, err

@@ -54,7 +54,7 @@ func runDev(cmd *cobra.Command, env *environment, src server.Source, listen, ops
 	}
 	node, err := server.New(cfg, secrets, server.Options{
 		Log: env.logger(cfg.Log), Version: release(), Listener: public,
-		OnReady: func(_, ops net.Addr) { env.welcome(cfg, ops) },
+		OnReady: func(public, ops net.Addr) { env.welcome(cfg, public, ops) },
 	})
 	if err != nil {
 		return errors.Join(err, public.Close())
@@ -98,7 +98,7 @@ func devServices(issuer string) string {
 }
 
 // welcome prints where everything is and what to type next.
-func (env *environment) welcome(cfg server.Config, ops net.Addr) {
+func (env *environment) welcome(cfg server.Config, public, ops net.Addr) {
 	out := env.Stdout
 	fmt.Fprintf(out, "%s\n", cfg.Issuer)
 	for _, s := range cfg.Services {
@@ -123,4 +123,7 @@ type next, each in a terminal of its own:
 
 everything is kept in memory and lost at exit (Ctrl-C)
 `, command, at)
+	if tcp, ok := public.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		env.line("warning", "whoever reaches "+public.String()+" can enrol a phone")
+	}
 }

@@ -44,7 +44,8 @@ func run(env *environment) int {
 // newRoot is the whole command line.
 func newRoot(env *environment) *cobra.Command {
 	root := group("countersign", "Countersign, a self-hosted login and approval server",
-		newServe(env), newDev(env), newVersion(env),
+		newServe(env), newDev(env), newTry(env), newPhone(env), newUser(env), newKeys(env), newService(env), newConfig(env),
+		newHealthcheck(env), newBench(env), newVersion(env),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(env.Args)
@@ -72,9 +73,9 @@ examples:
 {{- if .HasAvailableLocalFlags}}
 
 flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+{{end}}
 {{- if .HasAvailableSubCommands}}
-
 "{{.CommandPath}} COMMAND --help" tells more about a command.{{end}}
 `
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"slices"
 
 	"countersign/server"
 	"countersign/store"
@@ -30,9 +29,6 @@ by flags. "countersign config docs" explains every key.`,
 			return err
 		}
 		log := env.logger(cfg.Log)
-		for _, w := range slices.Concat(cfg.Warnings(), secrets.Warnings) {
-			log.Warn(w)
-		}
 		node, err := server.New(cfg, secrets, server.Options{Log: log, Version: release()})
 		if err != nil {
 			return err
