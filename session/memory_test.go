@@ -120,8 +120,8 @@ func (m *memory) Swap(ctx context.Context, old, next Session, e Effects) error {
 	m.sessions[next.ID] = next
 	m.swaps = append(m.swaps, swapped{old, next, e})
 	x := m.standings[next.Subject()]
-	if !e.Freeze.IsZero() {
-		x.Frozen = map[string]time.Time{next.Service: e.Freeze.Truncate(time.Millisecond)}
+	if f := e.Freeze; f != nil {
+		x.Frozen = map[string]Freeze{next.Service: {From: f.From.Truncate(time.Millisecond), Until: f.Until.Truncate(time.Millisecond)}}
 	}
 	if e.Browser != "" {
 		x.Browsers = append(slices.Clone(x.Browsers), e.Browser)

@@ -121,9 +121,9 @@ func (m *model) verify(t *rapid.T) {
 	p := m.aPhone(t)
 	s := m.get(m.id)
 	d := rapid.SampledFrom([]Decision{Approve, Approve, Approve, Approve, Deny, Report}).Draw(t, "decision")
-	code, kind := "", "none"
+	code := ""
 	if d == Approve {
-		kind = rapid.SampledFrom([]string{"right", "old", "older", "wrong", "wrong", "wrong"}).Draw(t, "code")
+		kind := rapid.SampledFrom([]string{"right", "old", "older", "wrong", "wrong", "wrong"}).Draw(t, "code")
 		code = m.codeOf(s, kind)
 	}
 	v := p.verification(s, d, code)

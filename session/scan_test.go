@@ -66,7 +66,7 @@ func TestBadScans(t *testing.T) {
 // What a mode takes: a typed code, the scan it claimed with, or both; and what
 // the token says of it.
 func TestModes(t *testing.T) {
-	type try struct{ otp, acr string } // acr empty: a wrong code
+	type try struct{ acr string } // acr empty: a wrong code
 	for _, tc := range []struct {
 		mode       Mode
 		scanned    bool

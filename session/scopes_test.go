@@ -88,8 +88,8 @@ func TestWantedScopes(t *testing.T) {
 		if !errors.Is(err, tc.err) || joinScopes(s.Scopes) != tc.want || joinScopes(s.Required) != tc.required {
 			t.Errorf("%s: %v, required %v, %v", tc.name, s.Scopes, s.Required, err)
 		}
-	}
-	if d := newRig(t).party.Default; d[0] != device.Name {
-		t.Errorf("sorting a start's scopes sorted the service's own: %v", d)
+		if d := r.party.Default; d[0] != device.Name {
+			t.Errorf("%s: sorting the start's scopes sorted the service's own: %v", tc.name, d)
+		}
 	}
 }

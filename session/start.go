@@ -137,6 +137,8 @@ func (svc *Service) reveal(ctx context.Context, st Start, s Session) error {
 		return err
 	case i.Status == device.Revoked:
 		return ErrRevoked
+	case i.Enrolled() == 0:
+		return ErrNotEnrolled
 	}
 	return nil
 }

@@ -153,6 +153,12 @@ func TestIdempotency(t *testing.T) {
 			t.Errorf("%s: %s, %v; the first was %s", tc.name, s.ID, err, first.ID)
 		}
 	}
+	open := r.idempotent("k", "body", "")
+	a, errA := r.svc.Start(t.Context(), open)
+	b, errB := r.svc.Start(t.Context(), open)
+	if errA != nil || errB != nil || a.ID == b.ID {
+		t.Errorf("neither challenge nor authentication, twice: %s and %s, %v, %v", a.ID, b.ID, errA, errB)
+	}
 	st := r.idempotent("k", "body", "c")
 	st.Party.ID = "other"
 	if s, err := r.svc.Start(t.Context(), st); err != nil || s.ID == first.ID {

@@ -79,27 +79,42 @@ type Opened struct {
 
 // A Standing is what is held for and against an identity.
 type Standing struct {
-	Locked   time.Time            // the asking device is locked until then
-	Wrong    int                  // wrong codes in a row
-	Counted  bool                 // something is counted that a success clears
-	Browsers []string             // marks of requesters it approved before
-	Frozen   map[string]time.Time // service → when the freeze of its requests ends
+	Locked   time.Time         // the asking device is locked until then
+	Wrong    int               // wrong codes in a row
+	Counted  bool              // something is counted that a success clears
+	Browsers []string          // marks of requesters it approved before
+	Frozen   map[string]Freeze // by service
 }
+
+// A Freeze makes decoys of a service's requests to an identity that are started
+// in it.
+type Freeze struct{ From, Until time.Time }
 
 // FreezeTime is how long a report freezes a service's requests to an identity.
 const FreezeTime = 15 * time.Minute
 
 // frozen says whether a session was started while its service was frozen: then
-// it is a decoy, also after the freeze.
+// it is a decoy, also after the freeze. Whoever scans a session that asks for
+// nobody asks for it.
 func (x Standing) frozen(s Session) bool {
-	end, ok := x.Frozen[s.Service]
-	return ok && s.CreatedAt.Before(end) && s.CreatedAt.After(end.Add(-FreezeTime))
+	f, ok := x.Frozen[s.Service]
+	return ok && s.Asked != "" && s.CreatedAt.After(f.From) && s.CreatedAt.Before(f.Until)
+}
+
+// freeze is that of a report now. It goes on from one that has not ended, so
+// that what was started in that stays a decoy.
+func (x Standing) freeze(service string, now time.Time) *Freeze {
+	f := &Freeze{From: now, Until: now.Add(FreezeTime)}
+	if old, ok := x.Frozen[service]; ok && old.Until.After(now) {
+		f.From = old.From
+	}
+	return f
 }
 
 // Effects are what a change of a session changes elsewhere. They are carried
 // out together with it, and do no harm if it fails and is tried again.
 type Effects struct {
-	Freeze  time.Time // report: this service's requests are decoys until then
+	Freeze  *Freeze   // report: of this service's requests
 	Browser string    // approval: a requester to remember
 	Clear   device.ID // approval: this device's wrong codes are forgotten
 }

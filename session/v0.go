@@ -19,6 +19,9 @@ func (v Verification) textsV0() []string {
 	return []string{plain + "|" + strings.Join(v.Scopes, ","), plain}
 }
 
+// nonceV0 stands for the nonce that a legacy request does not have: its text.
+func nonceV0(text string) device.Nonce { return device.Nonce(DisplayHash(text)) }
+
 // takesV0 says whether a session can be approved by a legacy signature: only
 // where its service wants it, and where nothing was to be shown or scanned.
 func takesV0(s Session, p RelyingParty) bool {

@@ -148,7 +148,10 @@ func (svc *Service) judge(o Opened, v Verification, stale bool) (verdict, error)
 	if stale {
 		return verdict{}, device.ErrStale
 	}
-	if !v.V0 && s.Seen(v.Nonce) {
+	if v.V0 {
+		v.Nonce = nonceV0(text)
+	}
+	if s.Seen(v.Nonce) {
 		return verdict{}, device.ErrReplayed
 	}
 	if err := locked(o, now); err != nil {
@@ -211,7 +214,7 @@ func (svc *Service) decide(o Opened, v Verification, d device.Device, proof *Pro
 		return verdict{action: a, device: d}, nil
 	case Report:
 		a.Verb = DoReport
-		return verdict{action: a, device: d, effects: Effects{Freeze: now.Add(FreezeTime)}}, nil
+		return verdict{action: a, device: d, effects: Effects{Freeze: o.Standing.freeze(s.Service, now)}}, nil
 	case Approve:
 	}
 	if err := granted(s, v.Scopes); err != nil {

@@ -22,13 +22,12 @@ type fault struct {
 
 // A verifyCase is a verification and all it is judged by, to be spoilt.
 type verifyCase struct {
-	r       *rig
-	s       Session
-	alice   device.Identity
-	v       Verification
-	forged  bool
-	locked  time.Time
-	another Session
+	r      *rig
+	s      Session
+	alice  device.Identity
+	v      Verification
+	forged bool
+	locked time.Time
 }
 
 // faults are those of the protocol's table of answers to a verify, in its order.

@@ -103,7 +103,7 @@ func (a *AuditStream) write(ctx context.Context, batch []audit.Event) error {
 	for _, e := range batch {
 		pipe.XAdd(ctx, &redis.XAddArgs{Stream: a.st.keys.audit(), MaxLen: a.st.AuditKeep, Approx: true, Values: fields(e)})
 	}
-	return settle(ctx, a.st.db, pipe)
+	return a.st.settleAlone(ctx, pipe)
 }
 
 // fields are the members of an event that apply.

@@ -113,7 +113,7 @@ func (st *Store) flushCensus(ctx context.Context) {
 		pipe.ZRemRangeByScore(ctx, key, "-inf", itoa(now))
 		cards[p] = pipe.ZCard(ctx, key)
 	}
-	if err := settle(ctx, st.db, pipe); err != nil {
+	if err := st.settleAlone(ctx, pipe); err != nil {
 		st.census.putBack(news)
 		return
 	}

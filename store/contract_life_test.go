@@ -43,7 +43,7 @@ func workout(r *rig) {
 	check(t, err)
 	r.swapped(s, approval(alice), session.Effects{Browser: "b", Clear: alice.Devices[0].ID})
 	s = r.swapped(r.started(asked(alice.ID)), claimBy(alice), session.Effects{})
-	r.swapped(s, session.Action{Verb: session.DoReport}, session.Effects{Freeze: r.Now().Add(session.FreezeTime)})
+	r.swapped(s, session.Action{Verb: session.DoReport}, session.Effects{Freeze: &session.Freeze{From: r.Now(), Until: r.Now().Add(session.FreezeTime)}})
 	r.started(asked(alice.ID))
 	_, _, err = r.Remember(ctx, "key", s.ID, "body", time.Minute)
 	check(t, err)

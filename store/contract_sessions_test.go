@@ -200,9 +200,10 @@ func freezes(t *testing.T, b backend) {
 	alice := r.alice()
 	s := r.started(asked(alice.ID))
 	s = r.swapped(s, claimBy(alice), session.Effects{})
-	until := r.Now().Add(session.FreezeTime).Truncate(time.Millisecond)
-	r.swapped(s, session.Action{Verb: session.DoReport}, session.Effects{Freeze: until})
-	wantSame(t, r.standingOf(alice), session.Standing{Frozen: map[string]time.Time{"acme": until}})
+	from := r.Now().Truncate(time.Millisecond)
+	freeze := session.Freeze{From: from, Until: from.Add(session.FreezeTime)}
+	r.swapped(s, session.Action{Verb: session.DoReport}, session.Effects{Freeze: &freeze})
+	wantSame(t, r.standingOf(alice), session.Standing{Frozen: map[string]session.Freeze{"acme": freeze}})
 }
 
 func browsersCapped(t *testing.T, b backend) {

@@ -33,7 +33,7 @@ func (st *Store) PeekCode(ctx context.Context, c device.EnrolmentCode, key p256.
 	if limit != nil {
 		calls = append(calls, limit)
 	}
-	if err := settle(ctx, st.db, pipe, calls...); err != nil {
+	if err := st.settle(ctx, pipe, calls...); err != nil {
 		return "", unavailable(err)
 	}
 	if err := st.limited(ctx, enrolRule, address, limit); err != nil {

@@ -17,7 +17,7 @@ import (
 const (
 	wrongField   = "n"  // wrong codes in a row
 	deviceField  = "d:" // device → end of lock, locks, times of wrong codes
-	frozenField  = "f:" // service → end of the freeze, in ms
+	frozenField  = "f:" // service → beginning and end of the freeze, in ms
 	browserField = "b:" // mark → when it approved first, in ms
 )
 
@@ -44,7 +44,7 @@ func (st *Store) finish(ctx context.Context, pipe redis.Pipeliner, r session.Req
 	if reads.limit != nil {
 		calls = append(calls, reads.limit)
 	}
-	if err := settle(ctx, st.db, pipe, calls...); err != nil {
+	if err := st.settle(ctx, pipe, calls...); err != nil {
 		return o, unavailable(err)
 	}
 	if err := st.limited(ctx, string(r.Route), r.Address, reads.limit); err != nil {
@@ -121,7 +121,7 @@ func (st *Store) Pending(ctx context.Context, r session.Request, n session.SeenN
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	if err := settle(ctx, st.db, pipe); err != nil {
+	if err := st.settle(ctx, pipe); err != nil {
 		return nil, unavailable(err)
 	}
 	var out []session.Session
@@ -184,9 +184,10 @@ func standing(fields map[string]string, asking device.ID) session.Standing {
 			x.Counted = true
 		case strings.HasPrefix(name, frozenField):
 			if x.Frozen == nil {
-				x.Frozen = map[string]time.Time{}
+				x.Frozen = map[string]session.Freeze{}
 			}
-			x.Frozen[strings.TrimPrefix(name, frozenField)] = fromMillis(number(value))
+			from, until, _ := strings.Cut(value, ",")
+			x.Frozen[strings.TrimPrefix(name, frozenField)] = session.Freeze{From: fromMillis(number(from)), Until: fromMillis(number(until))}
 		case strings.HasPrefix(name, browserField):
 			x.Browsers = append(x.Browsers, strings.TrimPrefix(name, browserField))
 		}

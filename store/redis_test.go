@@ -21,7 +21,7 @@ import (
 func TestMemoryGuard(t *testing.T) {
 	t.Parallel()
 	const most = 32 << 20
-	_, at := real(t, "--maxmemory", strconv.Itoa(most))
+	_, at := single(t, "--maxmemory", strconv.Itoa(most))
 	r := newRig(t, at)
 	alice := r.alice()
 	s := r.started(asked(alice.ID))
@@ -87,11 +87,11 @@ func TestEvictionPolicy(t *testing.T) {
 		{[]string{"--maxmemory-policy", "noeviction"}, nil},
 		{[]string{"--rename-command", "CONFIG", ""}, ErrCannotAsk},
 	} {
-		_, at := real(t, c.args...)
+		_, at := single(t, c.args...)
 		r := newRig(t, at)
 		wantErr(t, r.CheckEviction(t.Context()), c.want)
 	}
-	server, at := real(t)
+	server, at := single(t)
 	r := newRig(t, at)
 	server.Stop()
 	wantErr(t, r.CheckEviction(t.Context()), ErrUnavailable)
@@ -100,7 +100,7 @@ func TestEvictionPolicy(t *testing.T) {
 // TestAuditSurvivesARestart: events wait while Redis is away, in their order.
 func TestAuditSurvivesARestart(t *testing.T) {
 	t.Parallel()
-	server, at := real(t)
+	server, at := single(t)
 	r := newRig(t, at)
 	a := r.auditStream()
 	ctx, stop := context.WithCancel(t.Context())
@@ -130,7 +130,7 @@ func TestAuditSurvivesARestart(t *testing.T) {
 
 func TestAuditIsBounded(t *testing.T) {
 	t.Parallel()
-	server, at := real(t)
+	server, at := single(t)
 	r := newRig(t, at)
 	server.Stop()
 	a := r.auditStream()
@@ -144,7 +144,7 @@ func TestAuditIsBounded(t *testing.T) {
 // the signing keys that the nodes remember.
 func TestRestartedEmpty(t *testing.T) {
 	t.Parallel()
-	server, at := real(t)
+	server, at := single(t)
 	r := newRig(t, at, limits(allLimits))
 	nodes := []*SigningKeys{r.loaded(), r.another().loaded()}
 	want := kids(nodes[0])
@@ -165,7 +165,7 @@ func TestRestartedEmpty(t *testing.T) {
 // TestRun: what the store knows of Redis keeps fresh by itself.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	_, at := real(t, "--maxmemory", "32mb")
+	_, at := single(t, "--maxmemory", "32mb")
 	r := newRig(t, at, limits(func(l *Limits) { l.Outstanding = 2 }))
 	r.later(time.Minute)
 	ctx, stop := context.WithCancel(t.Context())

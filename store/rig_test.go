@@ -46,8 +46,8 @@ func backends(t *testing.T) []backend {
 
 func (b backend) embedded() bool { return b.name == "embedded" }
 
-// real starts a single redis-server.
-func real(t *testing.T, extra ...string) (*redistest.Server, Address) {
+// single starts a redis-server.
+func single(t *testing.T, extra ...string) (*redistest.Server, Address) {
 	t.Helper()
 	s := redistest.Start(t, extra...)
 	return s, Address{Mode: Single, URL: s.URL()}
@@ -127,7 +127,11 @@ func (r *rig) names() (out []string) {
 		check(r.t, cluster.ForEachMaster(context.Background(), scan))
 		return out
 	}
-	check(r.t, scan(context.Background(), r.db.(*redis.Client)))
+	client, ok := r.db.(*redis.Client)
+	if !ok {
+		r.t.Fatalf("client is a %T", r.db)
+	}
+	check(r.t, scan(context.Background(), client))
 	return out
 }
 

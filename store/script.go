@@ -67,7 +67,7 @@ func (c *call) again(ctx context.Context, db redis.Cmdable) {
 	}
 }
 
-// run runs a script by itself.
+// run runs a script by itself, in a trip of its own.
 func (x script) run(ctx context.Context, db redis.Cmdable, keys []string, args ...any) *redis.Cmd {
 	cmd := db.EvalSha(ctx, x.sha, keys, args...)
 	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
@@ -76,23 +76,38 @@ func (x script) run(ctx context.Context, db redis.Cmdable, keys []string, args .
 	return cmd
 }
 
-// settle waits for a pipeline and repeats the scripts that the server did not
-// know. It fails if any command did; an answer of nil is none.
-func settle(ctx context.Context, db redis.Cmdable, pipe redis.Pipeliner, calls ...*call) error {
-	cmds, err := pipe.Exec(ctx)
-	if err == nil {
-		return nil
+// settle sends a pipeline along with those of other requests, waits for its
+// answers, and repeats the scripts that the server did not know. It fails if any
+// command did; an answer of nil is none.
+func (st *Store) settle(ctx context.Context, pipe redis.Pipeliner, calls ...*call) error {
+	if st.batch == nil {
+		return st.settleAlone(ctx, pipe, calls...)
 	}
+	cmds := pipe.Cmds()
+	if err := st.batch.do(ctx, cmds); err != nil {
+		return err
+	}
+	return st.settled(ctx, cmds, calls)
+}
+
+// settleAlone is settle in a trip of its own; for what is long, or nobody waits
+// for.
+func (st *Store) settleAlone(ctx context.Context, pipe redis.Pipeliner, calls ...*call) error {
+	cmds, err := pipe.Exec(ctx)
 	if len(cmds) == 0 {
 		return err
 	}
+	return st.settled(ctx, cmds, calls)
+}
+
+func (st *Store) settled(ctx context.Context, cmds []redis.Cmder, calls []*call) error {
 	for _, cmd := range cmds {
 		if e := cmd.Err(); failed(e) && !redis.HasErrorPrefix(e, "NOSCRIPT") {
 			return e
 		}
 	}
 	for _, c := range calls {
-		c.again(ctx, db)
+		c.again(ctx, st.db)
 		if failed(c.Err()) {
 			return c.Err()
 		}

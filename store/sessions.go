@@ -114,7 +114,7 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 			calls = append(calls, c)
 		}
 	}
-	if err := settle(ctx, st.db, pipe, calls...); err != nil {
+	if err := st.settle(ctx, pipe, calls...); err != nil {
 		return unavailable(err)
 	}
 	if err := st.limited(ctx, initiateRule, s.Address, limit); err != nil {
@@ -142,7 +142,7 @@ func (st *Store) Forget(ctx context.Context, s session.Session) error {
 		pipe.ZRem(ctx, st.keys.pending(s.Asked), string(s.ID))
 	}
 	st.census.ended(s)
-	return unavailable(settle(ctx, st.db, pipe))
+	return unavailable(st.settle(ctx, pipe))
 }
 
 // Session implements session.Store.
@@ -180,7 +180,7 @@ func (st *Store) Swap(ctx context.Context, old, next session.Session, e session.
 	swap := st.scripts.swap.queue(ctx, pipe, st.keys.session(next.ID), strconv.FormatUint(old.Version, 10), version, body, ttl,
 		st.keys.node(""), changeHint(next.ID, next.Version))
 	calls := append([]*call{swap}, st.queueEffects(ctx, pipe, next, e)...)
-	if err := settle(ctx, st.db, pipe, calls...); err != nil {
+	if err := st.settle(ctx, pipe, calls...); err != nil {
 		return unavailable(err)
 	}
 	switch done, err := swap.Int(); {
@@ -204,8 +204,8 @@ func (st *Store) queueEffects(ctx context.Context, pipe redis.Pipeliner, s sessi
 		pipe.ZRem(ctx, st.keys.pending(s.Asked), string(s.ID))
 	}
 	standing := st.keys.standing(s.Subject())
-	if !e.Freeze.IsZero() {
-		pipe.HSet(ctx, standing, frozenField+s.Service, e.Freeze.UnixMilli())
+	if f := e.Freeze; f != nil {
+		pipe.HSet(ctx, standing, frozenField+s.Service, strconv.FormatInt(f.From.UnixMilli(), 10)+","+strconv.FormatInt(f.Until.UnixMilli(), 10))
 		pipe.PExpire(ctx, standing, standingTTL)
 	}
 	if e.Clear != "" {

@@ -51,7 +51,8 @@ type Options struct {
 type Store struct {
 	Options
 	db      redis.UniversalClient
-	cluster bool // no script spans sessions
+	batch   *batcher // nil on Redis Cluster, where one hung master would hold up all
+	cluster bool     // no script spans sessions
 	keys    keys
 	scripts scripts
 	points  *p256.Cache
@@ -75,15 +76,24 @@ func Open(a Address, o Options) (*Store, error) {
 	if o.AuditKeep == 0 {
 		o.AuditKeep = 100_000
 	}
-	return &Store{
+	st := &Store{
 		Options: o, db: db, cluster: a.Mode == Cluster, keys: keys{o.Prefix}, scripts: loadScripts(),
 		points: p256.NewCache(cachedKeys), clock: newClock(), seen: newWitness(), census: newCensus(),
 		refused: newRefusals(), guard: &guard{},
-	}, nil
+	}
+	if !st.cluster {
+		st.batch = newBatcher(db)
+	}
+	return st, nil
 }
 
 // Close gives the connections back.
-func (st *Store) Close() error { return st.db.Close() }
+func (st *Store) Close() error {
+	if st.batch != nil {
+		st.batch.close()
+	}
+	return st.db.Close()
+}
 
 // Now is the time of Redis, as well as this node knows it: deadlines are
 // decided by it, so that nodes whose clocks differ agree.

@@ -19,7 +19,12 @@ import (
 func (st *Store) Take(ctx context.Context, node string, id session.ID, a ws.Asker) (ws.Taken, error) {
 	hint, services := st.takenHint(id), serviceList(a)
 	for range 2 { // a second look tells a swap from a rollback
-		res, err := st.scripts.take.run(ctx, st.db, []string{st.keys.session(id)}, node, a.Challenge, st.keys.node(""), hint, services).Slice()
+		pipe := st.db.Pipeline()
+		take := st.scripts.take.queue(ctx, pipe, st.keys.session(id), node, a.Challenge, st.keys.node(""), hint, services)
+		if err := st.settle(ctx, pipe, take); err != nil {
+			return ws.Taken{}, unavailable(err)
+		}
+		res, err := take.Slice()
 		if err != nil {
 			return ws.Taken{}, unavailable(err)
 		}
@@ -117,7 +122,7 @@ func (st *Store) staleOneByOne(ctx context.Context, node string, watched []ws.Wa
 			heads[i] = strconv.FormatUint(w.Version, 10) + "|" + strconv.FormatUint(w.Number, 10) + "|" + node + "|"
 			gets[i] = pipe.GetRange(ctx, st.keys.session(w.ID), 0, int64(len(heads[i])-1))
 		}
-		if err := settle(ctx, st.db, pipe); err != nil {
+		if err := st.settleAlone(ctx, pipe); err != nil {
 			return unavailable(err)
 		}
 		for i := range batch {

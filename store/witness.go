@@ -14,13 +14,12 @@ type witness struct {
 	young, old map[short]sighting
 }
 
-// short is the beginning of a SHA-256, enough to tell records apart that nobody
-// can choose.
+// short is enough to tell records apart that nobody can choose.
 type short [8]byte
 
 type sighting struct {
 	version uint64
-	digest  short // of the sealed bytes
+	tag     short // the end of the sealed bytes: their authenticator's
 }
 
 // witnessed bounds each of the two generations.
@@ -31,7 +30,7 @@ func newWitness() *witness { return &witness{young: map[short]sighting{}} }
 // believe says whether a record is not older than what was seen of its key, and
 // remembers it.
 func (w *witness) believe(key string, version uint64, body string) bool {
-	name, now := shorten(key), sighting{version, shorten(body)}
+	name, now := shorten(key), sighting{version, tag(body)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	then, seen := w.young[name]
@@ -62,4 +61,10 @@ func (w *witness) newest(key string) uint64 {
 func shorten(s string) short {
 	sum := sha256.Sum256([]byte(s))
 	return short(sum[:len(short{})])
+}
+
+// tag is the last bytes of a sealed body, which no other sealing has.
+func tag(body string) (t short) {
+	copy(t[:], body[max(0, len(body)-len(t)):])
+	return t
 }

@@ -34,6 +34,9 @@ func (a *asker) ask(ctx context.Context, question string) (string, error) {
 	case <-ctx.Done():
 		return "", ctx.Err()
 	case line, more := <-a.lines:
+		if !isTerminal(a.in) && question != "" {
+			fmt.Fprintln(a.out) // nobody pressed Enter
+		}
 		if !more {
 			return "", errNoAnswer
 		}

@@ -29,7 +29,7 @@ func measureWaiting(ctx context.Context, c *benchCluster, browsers int) (figures
 		defer u.close() //nolint:revive // all of them live as long as the browsers
 		users[i] = u
 	}
-	for i := range waitWarmUp {
+	for i := range max(waitWarmUp, len(users)) {
 		t, err := users[i%len(users)].watch(waitBuffer)
 		if err != nil {
 			return nil, err

@@ -65,13 +65,15 @@ func problemText(p server.Problem) string {
 // errorText is an error in one line. The library for HTTP quotes method and URL
 // around the cause, which is all that the user wants to know.
 func errorText(err error) string {
+	text := err.Error()
 	var request *url.Error
 	if errors.As(err, &request) {
 		if u, e := url.Parse(request.URL); e == nil {
-			return fmt.Sprintf("%s cannot be reached: %v", u.Scheme+"://"+u.Host, request.Err)
+			better := fmt.Sprintf("%s cannot be reached: %v", u.Scheme+"://"+u.Host, request.Err)
+			text = strings.ReplaceAll(text, request.Error(), better)
 		}
 	}
-	return strings.ReplaceAll(err.Error(), "\n", " ")
+	return strings.ReplaceAll(text, "\n", " ")
 }
 
 // hintsOf gives the hints of an error, the outermost first.

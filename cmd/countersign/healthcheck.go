@@ -25,34 +25,44 @@ const (
 
 func newHealthcheck(env *environment) *cobra.Command {
 	var url string
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use: "healthcheck", Short: "ask a server whether it is ready", Args: cobra.NoArgs,
 		Long: "Asks the server that is configured here for /readyz, prints \"ok\" and exits 0 if it can serve.",
 	}
 	cmd.Flags().StringVar(&url, "url", "", "ask this `URL` instead")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "ask again for so long until it is")
 	c := newConfiguration(env, cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if url == "" {
-			src, err := c.source(cmd, server.ForDev) // a probe needs no issuer and no secret
-			if err != nil {
+			var err error
+			if url, err = c.healthURL(cmd); err != nil {
 				return err
 			}
-			cfg, err := server.Load(src)
-			if err != nil {
-				return err
-			}
-			if cfg.OpsListen == "" {
-				return hint(failf("opsListen is empty: this server tells nobody its health"), "give --url")
-			}
-			url = "http://" + nearby(cfg.OpsListen) + "/readyz"
 		}
-		if err := askReady(cmd.Context(), url); err != nil {
+		if err := awaitReady(cmd.Context(), url, wait); err != nil {
 			return err
 		}
 		fmt.Fprintln(env.Stdout, "ok")
 		return nil
 	}
 	return cmd
+}
+
+// healthURL is where the configured server tells its health.
+func (c *configuration) healthURL(cmd *cobra.Command) (string, error) {
+	src, err := c.source(cmd, server.ForDev) // a probe needs no issuer and no secret
+	if err != nil {
+		return "", err
+	}
+	cfg, err := server.Load(src)
+	if err != nil {
+		return "", err
+	}
+	if cfg.OpsListen == "" {
+		return "", hint(failf("opsListen is empty: this server tells nobody its health"), "give --url")
+	}
+	return "http://" + nearby(cfg.OpsListen) + "/readyz", nil
 }
 
 // nearby is where a listener is reached from its own machine: one on every
@@ -62,10 +72,34 @@ func nearby(listen string) string {
 	if err != nil {
 		return listen // the configuration was checked
 	}
-	if a, err := netip.ParseAddr(host); host == "" || err == nil && a.IsUnspecified() {
-		host = "localhost"
+	switch a, err := netip.ParseAddr(host); {
+	case host == "", err == nil && a == netip.IPv4Unspecified():
+		host = "127.0.0.1" // not localhost, which an empty image may not know
+	case err == nil && a.IsUnspecified():
+		host = "::1"
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// healthEvery is how often a server that is not ready is asked again.
+const healthEvery = 100 * time.Millisecond
+
+// awaitReady asks until the server is ready, for at most so long.
+func awaitReady(ctx context.Context, url string, most time.Duration) error {
+	late := time.After(most)
+	for {
+		err := askReady(ctx, url)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-late:
+			return err
+		case <-time.After(healthEvery):
+		}
+	}
 }
 
 // askReady is nil when the server at url says that it is.

@@ -113,7 +113,7 @@ func (s *Server) do(command string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("redistest: %w", err)
 	}
-	defer c.Close() //nolint:errcheck // the answer is read or not
+	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return "", fmt.Errorf("redistest: %w", err)
 	}

@@ -66,7 +66,7 @@ func (s *Server) run(t testing.TB) {
 	if err != nil {
 		t.Fatal("redis-server is needed: apt-get install redis-server, or run make test, which does")
 	}
-	s.cmd = exec.Command(path, s.args...) //nolint:gosec // a test's own arguments
+	s.cmd = exec.Command(path, s.args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func (s *Server) answers() bool {
 	if err != nil {
 		return false
 	}
-	defer c.Close() //nolint:errcheck // it has answered or not
+	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
 		return false
 	}
@@ -106,6 +106,10 @@ func FreePort(t testing.TB) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // it only found the port
-	return l.Addr().(*net.TCPAddr).Port
+	defer l.Close()
+	at, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("listens on %v", l.Addr())
+	}
+	return at.Port
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 
 	"countersign/server"
@@ -61,4 +62,14 @@ func (r *Rig) Store(t testing.TB) *store.Store {
 		t.Fatal(err)
 	}
 	return st
+}
+
+// Contains says whether the nodes have written a text.
+func (l *Log) Contains(text string) bool { return strings.Contains(l.String(), text) }
+
+// Reset forgets what was written so far.
+func (l *Log) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }

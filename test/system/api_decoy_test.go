@@ -148,12 +148,12 @@ func TestReportFreezes(t *testing.T) {
 	r := rig.New(t, rig.Options{})
 	p := r.Phone(0)
 	b := r.Browser(0).Start(p.Token).Watch()
+	b.Expect(session.OTPReady)
 	before := r.Browser(1).Start(p.Token)
 	c := r.Claim(p, b.Session.SessionID, "")
 	if out, err := p.Verify(rig.Ctx(t), c, session.Report, "", nil); err != nil || out.Status != "reported" {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	b.Expect(session.OTPReady)
 	b.Expect(session.ClaimedMessage)
 	if m := b.Expect(session.RejectedMessage); m.Reason != session.Reported || m.Final == nil || !*m.Final {
 		t.Errorf("%+v", m)

@@ -146,6 +146,7 @@ func TestVerifyDecides(t *testing.T) {
 	p := r.Phone(0)
 	for decision, want := range map[session.Decision]string{session.Approve: "approved", session.Deny: "denied", session.Report: "reported"} {
 		b := r.Shop(0).Start(p.Token).Watch()
+		b.Expect(session.OTPReady)
 		c := r.Claim(p, b.Session.SessionID, "")
 		code := b.Session.AutoPassword
 		if decision != session.Approve {
@@ -167,7 +168,6 @@ func TestVerifyDecides(t *testing.T) {
 		if _, err := b.Client.CancelAsService(rig.Ctx(t), b.Session.SessionID); api.CodeOf(err) != "session_resolved" {
 			t.Errorf("cancel: %v", err)
 		}
-		b.Expect(session.OTPReady)
 		if m := b.Expect(session.ClaimedMessage); m.Platform != "test" || m.DeviceName != "Alice's phone" { // it authenticated
 			t.Errorf("%+v", m)
 		}
