@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func TestDecodeNamesTheMember(t *testing.T) {
 
 func TestReadBody(t *testing.T) {
 	for size, good := range map[int]bool{0: true, maxBody: true, maxBody + 1: false} {
-		r := httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat(" ", size)))
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat(" ", size)))
 		r.Header.Set("Content-Type", "application/json")
 		if b, err := readBody(r); (err == nil) != good || good && len(b) != size {
 			t.Errorf("%d bytes: %d, %v", size, len(b), err)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
@@ -115,7 +116,7 @@ func FuzzVerifyRequest(f *testing.F) {
 }
 
 func TestIdempotencyHeader(t *testing.T) {
-	r := httptest.NewRequest("POST", "/", nil)
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	r.Header["Idempotency-Key"] = []string{"a", "b"}
 	if err := idempotency(r, nil, &session.Start{}); err == nil {
 		t.Error("two keys were taken")

@@ -13,6 +13,8 @@ const (
 	waitSettle = 2 * time.Second  // after the last browser came
 	waitIdle   = 10 * time.Second // over which the cost of waiting is measured
 	waitWarmUp = 100
+	// waitAddresses are enough for each to stay below its share of all sessions.
+	waitAddresses = 250
 	// waitBuffer is small: the bench holds as many lines as the node.
 	waitBuffer = 512
 )
@@ -20,17 +22,17 @@ const (
 // measureWaiting lets browsers wait at node A for an approval that does not
 // come, and measures what each costs.
 func measureWaiting(ctx context.Context, c *benchCluster, browsers int) (figures, error) {
-	users := make([]*benchUser, min(browsers, 250))
+	users := make([]*benchUser, min(browsers, waitAddresses))
 	for i := range users {
 		u, err := newBenchUser(c, i)
 		if err != nil {
 			return nil, err
 		}
-		defer u.close() //nolint:revive // all of them live as long as the browsers
+		u.close()
 		users[i] = u
 	}
 	for i := range max(waitWarmUp, len(users)) {
-		t, err := users[i%len(users)].watch(waitBuffer)
+		t, err := users[i%len(users)].visit()
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +47,7 @@ func measureWaiting(ctx context.Context, c *benchCluster, browsers int) (figures
 	}
 	var lost atomic.Int64
 	for i := range browsers {
-		t, err := users[i%len(users)].watch(waitBuffer)
+		t, err := users[i%len(users)].visit()
 		if err != nil {
 			return nil, fmt.Errorf("browser %d: %w", i+1, err)
 		}
@@ -63,6 +65,16 @@ func measureWaiting(ctx context.Context, c *benchCluster, browsers int) (figures
 		err = failf("%d of %d browsers did not wait to the end", n, browsers)
 	}
 	return f, err
+}
+
+// visit opens a page that waits: its start has a connection of its own, which
+// is not kept.
+func (u *benchUser) visit() (t benchTab, err error) {
+	if u.browser, err = dialBench(u.browser.host, u.address, waitBuffer); err != nil {
+		return t, err
+	}
+	defer u.browser.close()
+	return u.watch(waitBuffer)
 }
 
 // wait reads, so that pings are answered, until the line is closed; any message

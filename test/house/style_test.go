@@ -185,5 +185,5 @@ func checkNames(t *tree) (findings []string) {
 var undone = regexp.MustCompile(`\b(` + "TO" + "DO|FIX" + "ME|XX" + `X)\b`)
 
 func checkUndone(t *tree) []string {
-	return t.grep(undone, func(p string) bool { return !inTestdata(p) && p != "go.sum" && path.Base(p) != "package-lock.json" })
+	return t.grep(undone, func(p string) bool { return !isForeign(p) && p != "go.sum" && path.Base(p) != "package-lock.json" })
 }

@@ -56,7 +56,7 @@ func (t *tree) at(n ast.Node, format string, args ...any) string {
 func newTree(text map[string]string) (*tree, error) {
 	t := &tree{text: text, fset: token.NewFileSet()}
 	for p, src := range text {
-		if path.Ext(p) != ".go" || inTestdata(p) {
+		if path.Ext(p) != ".go" || isForeign(p) {
 			continue
 		}
 		parsed, err := parser.ParseFile(t.fset, p, src, parser.ParseComments)
@@ -69,8 +69,11 @@ func newTree(text map[string]string) (*tree, error) {
 	return t, nil
 }
 
-// inTestdata says whether p lies in a testdata folder: material of others and deliberate faults.
-func inTestdata(p string) bool { return strings.Contains("/"+p, "/testdata/") }
+// isForeign says whether p is not written to this house's rules: testdata is material of others and deliberate faults,
+// test/floor a bare program that is a module of its own.
+func isForeign(p string) bool {
+	return strings.Contains("/"+p, "/testdata/") || strings.HasPrefix(p, "test/floor/")
+}
 
 // readTree reads the tree below root: in a checkout what git tracks or would track, else every file but hidden folders.
 func readTree(root string) (*tree, error) {

@@ -30,7 +30,8 @@ func (r *Rig) Launch(change func(*server.Config, *server.Secrets)) (n *Node, rea
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
-	go func() { n.finished <- n.Server.Run(ctx) }()
+	started := n
+	go func() { started.finished <- started.Server.Run(ctx) }()
 	r.T.Cleanup(func() {
 		if err := n.Stop(); err != nil {
 			r.T.Errorf("node: %v", err)
@@ -57,7 +58,7 @@ func (r *Rig) Store(t testing.TB) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { st.Close() }) //nolint:errcheck // the test is over
+	t.Cleanup(func() { st.Close() })
 	if err := st.Prepare(Ctx(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (r *Rig) Send(n int, method, path, body string, head ...string) Answer {
 	if err != nil {
 		return Answer{Err: err}
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	a := Answer{Status: resp.StatusCode, Head: resp.Header}
 	if a.Body, a.Err = io.ReadAll(resp.Body); a.Err == nil && a.Status >= http.StatusBadRequest {
 		a.Err = json.Unmarshal(a.Body, &a.Problem)

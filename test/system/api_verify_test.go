@@ -144,7 +144,11 @@ func TestVerifyDecides(t *testing.T) {
 	t.Parallel()
 	r := rig.New(t, rig.Options{})
 	p := r.Phone(0)
-	for decision, want := range map[session.Decision]string{session.Approve: "approved", session.Deny: "denied", session.Report: "reported"} {
+	for _, x := range []struct {
+		decision session.Decision
+		want     string
+	}{{session.Approve, "approved"}, {session.Deny, "denied"}, {session.Report, "reported"}} { // a report freezes, so it is last
+		decision, want := x.decision, x.want
 		b := r.Shop(0).Start(p.Token).Watch()
 		b.Expect(session.OTPReady)
 		c := r.Claim(p, b.Session.SessionID, "")

@@ -22,11 +22,11 @@ type info struct {
 
 func newInfo(t *testing.T, addr string) *info {
 	t.Helper()
-	c, err := net.Dial("tcp", addr) //nolint:noctx // the test's own Redis
+	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() }) //nolint:errcheck // the test is over
+	t.Cleanup(func() { c.Close() })
 	return &info{t, c, bufio.NewReader(c)}
 }
 
