@@ -50,17 +50,24 @@ func decode(b []byte, v any) error {
 	if tooDeep(b) {
 		return malformed("body")
 	}
-	noNull := json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ any) error {
+	var options []json.Options
+	if bytes.Contains(b, []byte("null")) {
+		options = append(options, json.WithUnmarshalers(noNull())) // costs as much as the decoding itself
+	}
+	if err := json.Unmarshal(b, v, options...); err != nil {
+		return malformed(member(err))
+	}
+	return nil
+}
+
+// noNull refuses null wherever a value is decoded, that is, in known members.
+func noNull() *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ any) error {
 		if d.PeekKind() == 'n' {
 			return errNull
 		}
 		return errors.ErrUnsupported // go on as usual
 	})
-	err := json.Unmarshal(b, v, json.WithUnmarshalers(noNull))
-	if err != nil {
-		return malformed(member(err))
-	}
-	return nil
 }
 
 // tooDeep says whether arrays and objects nest deeper than allowed.

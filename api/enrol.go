@@ -67,7 +67,7 @@ func (h *Handler) enrol(c echo.Context) error {
 // enrolment checks the form of an enrolment, and then its key.
 func (q EnrolRequest) enrolment() (e device.Enrolment, err error) {
 	switch {
-	case q.EnrollmentCode == nil || len(*q.EnrollmentCode) > 64 || device.HasControl(*q.EnrollmentCode):
+	case len(text(q.EnrollmentCode)) > 64 || device.HasControl(text(q.EnrollmentCode)):
 		return e, malformed("enrollmentCode")
 	case (q.PublicKeyPEM == nil) == (q.PublicKeyJWK == nil):
 		return e, malformed("publicKeyPem, publicKeyJwk: give one of them")
@@ -82,7 +82,7 @@ func (q EnrolRequest) enrolment() (e device.Enrolment, err error) {
 	case q.Signature == nil:
 		return e, malformed("signature")
 	}
-	e = device.Enrolment{Code: *q.EnrollmentCode, Name: *q.DeviceName, Platform: *q.Platform, Timestamp: *q.Timestamp,
+	e = device.Enrolment{Code: text(q.EnrollmentCode), Name: *q.DeviceName, Platform: *q.Platform, Timestamp: *q.Timestamp,
 		Nonce: device.Nonce(*q.Nonce), Signature: *q.Signature}
 	e.Key, err = q.key()
 	return e, err

@@ -23,8 +23,7 @@ func TestBatchKeepsAnswersApart(t *testing.T) {
 	}
 	hash := session.NewID() // a key of another type, that GET fails for
 	check(t, r.db.HSet(t.Context(), r.keys.session(hash), "a", "b").Err())
-	var n int64
-	n = r.trips.during(func() {
+	n := r.trips.during(func() {
 		together(many, func(i int) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

@@ -43,6 +43,7 @@ const (
 	redirects    = 2 // Redis Cluster: slots on their way
 	poolSize     = 64
 	redisBuffers = 8 << 10
+	resp2        = 2 // RESP3 only brings pushes, which are looked for at every answer
 )
 
 // connect gives a client; it does not wait for Redis to answer.
@@ -63,21 +64,21 @@ func connect(a Address) (redis.UniversalClient, error) {
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = dialTimeout, readTimeout, readTimeout, poolTimeout
 		o.PoolSize, o.MaxRetries, o.DialerRetries = poolSize, noRetries, 1
 		o.ReadBufferSize, o.WriteBufferSize = redisBuffers, redisBuffers
-		o.DisableIdentity, o.MaintNotificationsConfig = true, quiet
+		o.DisableIdentity, o.MaintNotificationsConfig, o.Protocol = true, quiet, resp2
 		o.ContextTimeoutEnabled = true
 		return redis.NewClient(o), nil
 	case Sentinel:
 		return redis.NewFailoverClient(&redis.FailoverOptions{
 			MasterName: a.MasterName, SentinelAddrs: a.Addrs, Username: a.Username, Password: a.Password,
 			DialTimeout: dialTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: poolTimeout,
-			PoolSize: poolSize, MaxRetries: noRetries, DialerRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
+			PoolSize: poolSize, MaxRetries: noRetries, DialerRetries: 1, DisableIdentity: true, Protocol: resp2, ContextTimeoutEnabled: true,
 			ReadBufferSize: redisBuffers, WriteBufferSize: redisBuffers,
 		}), nil
 	case Cluster:
 		return redis.NewClusterClient(&redis.ClusterOptions{
 			Addrs: a.Addrs, Username: a.Username, Password: a.Password,
 			DialTimeout: dialTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: poolTimeout,
-			PoolSize: poolSize, MaxRedirects: redirects, DialerRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
+			PoolSize: poolSize, MaxRedirects: redirects, DialerRetries: 1, DisableIdentity: true, Protocol: resp2, ContextTimeoutEnabled: true,
 			MaintNotificationsConfig: quiet, ReadBufferSize: redisBuffers, WriteBufferSize: redisBuffers,
 		}), nil
 	case Embedded:

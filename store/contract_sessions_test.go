@@ -267,6 +267,10 @@ func idempotency(t *testing.T, b backend) {
 	if !ok || body != "body" || len(stands) != 1 || !stands[id] {
 		t.Fatalf("stands for %v, recalled %q %q %v", stands, id, body, ok)
 	}
+	r.later(time.Minute)
+	if _, _, ok, err = r.Recall(t.Context(), "key"); ok || err != nil {
+		t.Errorf("after its time: recalled %v, %v", ok, err)
+	}
 }
 
 // limits sets limits; a test changes those it is about.

@@ -21,6 +21,9 @@ func (st *Store) Recall(ctx context.Context, key string) (session.ID, string, bo
 		return "", "", false, unavailable(err)
 	}
 	id, body, err := st.openIdempotency(ctx, key, value)
+	if errors.Is(err, errEnded) {
+		return "", "", false, nil
+	}
 	return id, body, err == nil, err
 }
 

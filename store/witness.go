@@ -3,14 +3,17 @@ package store
 import (
 	"crypto/sha256"
 	"sync"
+	"time"
 )
 
 // A witness remembers the newest version of each record that this node has
 // seen, so that an older one, or another one of the same version, put back into
-// Redis is not believed here. It remembers the latest hundred thousand or more:
-// sessions live ten minutes.
+// Redis is not believed here. It remembers the latest hundred thousand or more,
+// for ten to twenty minutes: sessions live ten, and a record that a failover of
+// Redis has really thrown back must be believed again some day.
 type witness struct {
 	mu         sync.Mutex
+	since      time.Time // the young generation's beginning
 	young, old map[short]sighting
 }
 
@@ -22,10 +25,13 @@ type sighting struct {
 	tag     short // the end of the sealed bytes: their authenticator's
 }
 
-// witnessed bounds each of the two generations.
-const witnessed = 100_000
+// How many and how long each of the two generations remembers.
+const (
+	witnessed    = 100_000
+	witnessedFor = 10 * time.Minute
+)
 
-func newWitness() *witness { return &witness{young: map[short]sighting{}} }
+func newWitness() *witness { return &witness{young: map[short]sighting{}, since: time.Now()} }
 
 // believe says whether a record is not older than what was seen of its key, and
 // remembers it.
@@ -33,6 +39,7 @@ func (w *witness) believe(key string, version uint64, body string) bool {
 	name, now := shorten(key), sighting{version, tag(body)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.age()
 	then, seen := w.young[name]
 	if !seen {
 		then, seen = w.old[name]
@@ -40,11 +47,15 @@ func (w *witness) believe(key string, version uint64, body string) bool {
 	if seen && (version < then.version || version == then.version && now != then) {
 		return false
 	}
-	if len(w.young) >= witnessed {
-		w.old, w.young = w.young, map[short]sighting{}
-	}
 	w.young[name] = now
 	return true
+}
+
+// age lets a generation go when it is full or old. w.mu is held.
+func (w *witness) age() {
+	if len(w.young) >= witnessed || time.Since(w.since) >= witnessedFor {
+		w.old, w.young, w.since = w.young, map[short]sighting{}, time.Now()
+	}
 }
 
 // newest is the newest version seen of a key; 0: none.

@@ -205,10 +205,43 @@ func newSocket(c *websocket.Conn) *socket {
 	return s
 }
 
-// serve is the life of a watching socket.
+// serve takes what the peer sends, and ignores it, until the peer is gone: the
+// life of a watching socket; c is nil for one that never watched. A waiting
+// browser spends it in NextReader, and what lies below that on the stack decides
+// whether its goroutine fits the smallest stack there is (2 KiB). So nothing but
+// the loop is here; docs/performance.md has what a browser costs.
 func (s *socket) serve(c *conn) {
-	s.read()
-	c.finish(CloseNormal, "")
+	for {
+		_, message, err := s.ws.NextReader()
+		if err == nil {
+			err = discard(message)
+		}
+		if err != nil {
+			s.leave(c, err)
+			return
+		}
+	}
+}
+
+// discard reads a message to its end, for gorilla counts its fragments only
+// then.
+func discard(message io.Reader) error {
+	_, err := io.Copy(io.Discard, message)
+	return err
+}
+
+// leave ends a socket whose reading has ended. After a message over the limit
+// gorilla has sent 1009 and reads no more; what is still coming is taken off the
+// line, or the peer would see a reset before it sees the code.
+func (s *socket) leave(c *conn, err error) {
+	if errors.Is(err, websocket.ErrReadLimit) {
+		line := s.ws.NetConn()
+		_ = line.SetReadDeadline(time.Now().Add(closeWithin))
+		_, _ = io.CopyN(io.Discard, line, drainedBytes)
+	}
+	if c != nil {
+		c.finish(CloseNormal, "")
+	}
 	s.ws.Close()
 }
 
@@ -241,30 +274,7 @@ func (s *socket) end(code int, reason string) {
 // dismiss ends a socket that never watched.
 func (s *socket) dismiss(code int) {
 	s.end(code, "")
-	s.read()
-	s.ws.Close()
-}
-
-// read takes what the peer sends, and ignores it, until the peer is gone. After
-// a message over the limit gorilla has sent 1009 and reads no more; what is
-// still coming is taken off the line, or the peer would see a reset before it
-// sees the code.
-func (s *socket) read() {
-	for {
-		_, message, err := s.ws.NextReader()
-		if err == nil {
-			// To its end, for gorilla counts a message's fragments only then.
-			_, err = io.Copy(io.Discard, message)
-		}
-		if errors.Is(err, websocket.ErrReadLimit) {
-			line := s.ws.NetConn()
-			_ = line.SetReadDeadline(time.Now().Add(closeWithin))
-			_, _ = io.CopyN(io.Discard, line, drainedBytes)
-		}
-		if err != nil {
-			return
-		}
-	}
+	s.serve(nil)
 }
 
 // verifier takes the verifier from the first message and gives its challenge.

@@ -91,7 +91,7 @@ func TestNodesConnectRacesApproval(t *testing.T) {
 		phone := r.Phone(1)
 		t.Run(name, func(t *testing.T) {
 			r := r.In(t)
-			for range 15 {
+			for range 10 {
 				b := r.Browser(0).Start(phone.Token)
 				var both sync.WaitGroup
 				both.Go(func() { r.Approve(phone, b) })
