@@ -109,7 +109,7 @@ func TestEnrolRefusals(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"no code", func(m map[string]any) { delete(m, "enrollmentCode") }, 400, "invalid_request"},
+		{"no code", func(m map[string]any) { delete(m, "enrollmentCode") }, 401, "invalid_signature"},
 		{"a line break in the code", func(m map[string]any) { m["enrollmentCode"] = code + "\n" }, 400, "invalid_request"},
 		{"no key", func(m map[string]any) { delete(m, "publicKeyPem") }, 400, "invalid_request"},
 		{"two keys", func(m map[string]any) { m["publicKeyJwk"] = jwk(func(map[string]any) {}) }, 400, "invalid_request"},
