@@ -30,6 +30,8 @@ type Handler struct {
 	// Unavailable says whether an error means that the store cannot be reached.
 	Unavailable func(error) bool
 	Log         *slog.Logger
+
+	browsers browserNames
 }
 
 // Mount adds the routes, and makes problem documents of every error.

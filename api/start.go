@@ -15,7 +15,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
-	"github.com/mileusna/useragent"
 )
 
 // A StartRequest is the body of POST /auth/initiate. What is nil is absent.
@@ -209,34 +208,11 @@ func (h *Handler) service(r *http.Request, id *string) (p session.RelyingParty, 
 func (h *Handler) requester(r *http.Request, told *StartedRequester, authenticated bool, addr netip.Addr) *session.Requester {
 	switch {
 	case told != nil:
-		return &session.Requester{IP: told.IP, UserAgent: browser(told.UserAgent), ByService: true}
+		return &session.Requester{IP: told.IP, UserAgent: h.browsers.name(told.UserAgent), ByService: true}
 	case authenticated:
 		return nil
 	}
-	return &session.Requester{IP: addr.String(), UserAgent: browser(r.UserAgent())}
-}
-
-// browser is the short form of a User-Agent, such as "Firefox on Linux". It is
-// made of names from a table, never of the header's own text.
-func browser(header string) string {
-	if len(header) > maxUserAgent {
-		header = header[:maxUserAgent]
-	}
-	ua := useragent.Parse(header)
-	known := []string{useragent.Chrome, useragent.Firefox, useragent.Safari, useragent.Edge, useragent.Opera, useragent.OperaMini,
-		useragent.OperaTouch, useragent.Vivaldi, useragent.InternetExplorer, useragent.HeadlessChrome}
-	name := "Unknown browser"
-	for _, k := range known {
-		if ua.Name == k {
-			name = k
-		}
-	}
-	for _, os := range []string{useragent.Windows, useragent.Android, useragent.MacOS, useragent.IOS, useragent.Linux, useragent.ChromeOS} {
-		if ua.OS == os {
-			return name + " on " + os
-		}
-	}
-	return name
+	return &session.Requester{IP: addr.String(), UserAgent: h.browsers.name(r.UserAgent())}
 }
 
 // operation checks what shall be approved: nothing in it may change how the

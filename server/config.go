@@ -106,7 +106,7 @@ func fileTrouble(err error) string {
 
 // decodeLayers merges the layers, the last the strongest, into a Config.
 func decodeLayers(layers ...map[string]any) (Config, error) {
-	merged, err := mergeLayers(append([]map[string]any{configTree(reflect.ValueOf(Defaults())).(map[string]any)}, layers...)...)
+	merged, err := mergeLayers(append([]map[string]any{groupTree(reflect.ValueOf(Defaults()))}, layers...)...)
 	if err != nil {
 		return Config{}, err
 	}
@@ -114,7 +114,8 @@ func decodeLayers(layers ...map[string]any) (Config, error) {
 	list, _ := merged.Get("services").([]any)
 	services := make([]any, len(list))
 	for i, entry := range list {
-		service, err := mergeLayers(serviceTree(entry), entry.(map[string]any))
+		given, _ := entry.(map[string]any)
+		service, err := mergeLayers(serviceTree(given), given)
 		if err != nil {
 			return Config{}, err
 		}
@@ -151,20 +152,27 @@ func mergeLayers(layers ...map[string]any) (*koanf.Koanf, error) {
 
 // serviceTree is the default of a service entry. Who narrows scopes.allowed
 // need not repeat scopes.default: it shrinks along.
-func serviceTree(entry any) map[string]any {
+func serviceTree(entry map[string]any) map[string]any {
 	service := serviceDefaults()
-	if e, ok := entry.(map[string]any); ok {
-		scopes, _ := e["scopes"].(map[string]any)
-		if allowed, ok := scopes["allowed"].([]any); ok {
-			service.Scopes.Default = nil
-			for _, scope := range allowed {
-				if scope == "identity:name" {
-					service.Scopes.Default = []string{"identity:name"}
-				}
+	scopes, _ := entry["scopes"].(map[string]any)
+	if allowed, ok := scopes["allowed"].([]any); ok {
+		service.Scopes.Default = nil
+		for _, scope := range allowed {
+			if scope == "identity:name" {
+				service.Scopes.Default = []string{"identity:name"}
 			}
 		}
 	}
-	return configTree(reflect.ValueOf(service)).(map[string]any)
+	return groupTree(reflect.ValueOf(service))
+}
+
+// groupTree is a group of keys as a layer.
+func groupTree(v reflect.Value) map[string]any {
+	group := map[string]any{}
+	for _, k := range keysOf(v.Type()) {
+		group[k.name] = configTree(v.Field(k.index))
+	}
+	return group
 }
 
 // configTree is the value as a layer: mappings, lists, bools, ints and texts.
@@ -172,11 +180,7 @@ func configTree(v reflect.Value) any {
 	t := v.Type()
 	switch {
 	case isGroup(t):
-		group := map[string]any{}
-		for _, k := range keysOf(t) {
-			group[k.name] = configTree(v.Field(k.index))
-		}
-		return group
+		return groupTree(v)
 	case t.Kind() == reflect.Slice:
 		list := make([]any, v.Len())
 		for i := range list {

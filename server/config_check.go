@@ -99,7 +99,7 @@ func isCanonicalOrigin(u *url.URL) bool {
 		return err == nil && a.Zone() == "" && a.String() == u.Hostname()
 	}
 	return !strings.ContainsFunc(u.Hostname(), func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
 	})
 }
 
@@ -179,7 +179,7 @@ func (k *configCheck) redis() {
 
 func isPrefixText(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-')
+		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '.' && r != '-'
 	})
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -13,7 +14,7 @@ func runCheckCases(t *testing.T, cases []checkCase) {
 	t.Helper()
 	for _, c := range cases {
 		_, err := Load(Source{File: "c.yaml", Content: []byte(c.yaml)})
-		switch found, _ := err.(Errors); {
+		switch found, _ := errors.AsType[Errors](err); {
 		case c.want == "" && err != nil:
 			t.Errorf("%s\nis refused:\n%v", c.yaml, err)
 		case c.want != "" && (len(found) != 1 || !strings.Contains(found.Error(), c.want)):

@@ -116,10 +116,12 @@ func (r *textReader) put(path []string, value any) {
 	}
 	group := r.values
 	for _, name := range path[:len(path)-1] {
-		if group[name] == nil {
-			group[name] = map[string]any{}
+		below, ok := group[name].(map[string]any)
+		if !ok {
+			below = map[string]any{}
+			group[name] = below
 		}
-		group = group[name].(map[string]any)
+		group = below
 	}
 	group[path[len(path)-1]] = value
 }

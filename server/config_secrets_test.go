@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -86,7 +87,7 @@ services:
 		t.Fatal(err)
 	}
 	_, err = cfg.ReadSecrets()
-	found, _ := err.(Errors)
+	found, _ := errors.AsType[Errors](err)
 	var got []string
 	for _, p := range found {
 		got = append(got, p.Where+" "+p.Path)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"net/netip"
 	"os"
@@ -40,7 +41,7 @@ func load(t *testing.T, yaml string) Config {
 func problems(t *testing.T, src Source) Errors {
 	t.Helper()
 	cfg, err := Load(src)
-	found, ok := err.(Errors)
+	found, ok := errors.AsType[Errors](err)
 	if !ok || len(found) == 0 {
 		t.Fatalf("Load gave error %v, want Errors", err)
 	}
@@ -173,7 +174,7 @@ func TestKubernetesLinksAreNotOurs(t *testing.T) {
 	if _, err := Load(Source{Content: []byte(minimal), Environ: environ}); err != nil {
 		t.Error(err)
 	}
-	problems(t, Source{Content: []byte(minimal), Environ: []string{"COUNTERSIGN_PORT=8080"}})
+	_ = problems(t, Source{Content: []byte(minimal), Environ: []string{"COUNTERSIGN_PORT=8080"}})
 }
 
 func TestServiceScopesShrinkWithAllowed(t *testing.T) {

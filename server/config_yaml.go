@@ -64,8 +64,8 @@ func (r *yamlReader) read(content []byte) map[string]any {
 		return map[string]any{}
 	}
 	switch body := file.Docs[0].Body.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return r.mapping(body.(ast.MapNode), reflect.TypeFor[Config](), "")
+	case ast.MapNode:
+		return r.mapping(body, reflect.TypeFor[Config](), "")
 	case *ast.NullNode:
 		return map[string]any{}
 	default:

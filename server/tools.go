@@ -12,10 +12,10 @@ import (
 	"countersign/store"
 )
 
-// ErrEmbedded: the Redis inside a server can be reached by that server alone.
+// ErrEmbedded says that the Redis inside a server can be reached by that server alone.
 var ErrEmbedded = errors.New("server: redis.mode is embedded, which no other process can reach")
 
-// ErrNoService: the configuration has no service of that id.
+// ErrNoService says that the configuration has no service of that id.
 var ErrNoService = errors.New("server: no such service")
 
 // Tools work on the records of an installation beside its servers, for the

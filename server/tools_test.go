@@ -34,7 +34,7 @@ func openTools(t *testing.T, url string) *Tools {
 // TestToolsUnlock: an operator lifts a lock, and what led to it is forgotten.
 func TestToolsUnlock(t *testing.T) {
 	tools := openTools(t, redistest.Start(t).URL())
-	defer tools.Close() //nolint:errcheck // nothing is left to write
+	defer tools.Close()
 	ctx := t.Context()
 	i, err := tools.Registry.Add(ctx, nil)
 	if err != nil {
@@ -84,7 +84,7 @@ func TestToolsAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := redis.NewClient(&redis.Options{Addr: server.Addr})
-	defer db.Close() //nolint:errcheck // it only read
+	defer db.Close()
 	entries, err := db.XRange(context.Background(), "cs:audit", "-", "+").Result()
 	if err != nil || len(entries) != 1 || entries[0].Values["kind"] != "key.rotated" {
 		t.Errorf("audit stream: %v, %v", entries, err)
@@ -94,7 +94,7 @@ func TestToolsAudit(t *testing.T) {
 // TestToolsRefuse: what tools cannot do, they say at once.
 func TestToolsRefuse(t *testing.T) {
 	tools := openTools(t, redistest.Start(t).URL())
-	defer tools.Close() //nolint:errcheck // nothing is left to write
+	defer tools.Close()
 	if _, err := tools.ResponseKey(t.Context(), "nobody"); !errors.Is(err, ErrNoService) {
 		t.Errorf("response key of nobody: %v", err)
 	}

@@ -20,11 +20,19 @@ import (
 // ended in one trip twice a second, and reads the counts in the same.
 type census struct {
 	mu     sync.Mutex
-	news   map[string]map[session.ID]int64 // part → session → expiry in ms; 0: ended
+	news   map[string]map[session.ID]int64 // part → session → expiry in ms; or hasEnded, missedEnd
 	counts map[string]int64                // part → sessions, as of the last trip
 	since  map[string]int64                // part → started here and not sent yet
 	flying map[string]int64                // part → started here and being sent
 }
+
+// What stands for the expiry of a session that has ended. One that was not found
+// may have been started on a node that has not sent it yet, so it is looked for
+// in the next trip again, and then no more.
+const (
+	hasEnded  = 0
+	missedEnd = -1
+)
 
 // allSessions is the part that has every session.
 const allSessions = "every"
@@ -50,7 +58,7 @@ func parts(s session.Session) []string {
 
 func (c *census) started(s session.Session) { c.note(s, s.ExpiresAt.UnixMilli()) }
 
-func (c *census) ended(s session.Session) { c.note(s, 0) }
+func (c *census) ended(s session.Session) { c.note(s, hasEnded) }
 
 func (c *census) note(s session.Session, expiry int64) {
 	c.mu.Lock()
@@ -60,7 +68,9 @@ func (c *census) note(s session.Session, expiry int64) {
 			c.news[p] = map[session.ID]int64{}
 		}
 		if c.news[p][s.ID] > 0 {
-			c.since[p]-- // it began and ended between two trips
+			c.since[p]-- // it began and ended between two trips: Redis never hears of it
+			delete(c.news[p], s.ID)
+			continue
 		}
 		if expiry > 0 {
 			c.since[p]++
@@ -106,16 +116,19 @@ func (st *Store) flushCensus(ctx context.Context) {
 	news, parts := st.census.take()
 	now := st.Now().UnixMilli()
 	pipe := st.db.Pipeline()
-	cards := map[string]*redis.IntCmd{}
+	cards, removed := map[string]*redis.IntCmd{}, map[string]*redis.IntCmd{}
 	for _, p := range parts {
 		key := st.keys.census(p)
-		queueNews(ctx, pipe, key, news[p])
+		removed[p] = queueNews(ctx, pipe, key, news[p])
 		pipe.ZRemRangeByScore(ctx, key, "-inf", itoa(now))
 		cards[p] = pipe.ZCard(ctx, key)
 	}
 	if err := st.settleAlone(ctx, pipe); err != nil {
 		st.census.putBack(news)
 		return
+	}
+	for p, r := range removed {
+		st.census.missed(p, news[p], r)
 	}
 	counts := map[string]int64{}
 	for p, c := range cards {
@@ -128,14 +141,14 @@ func (st *Store) flushCensus(ctx context.Context) {
 	st.census.learn(counts)
 }
 
-// queueNews adds what started and removes what ended. A set lives until its
-// last session expires.
-func queueNews(ctx context.Context, pipe redis.Pipeliner, key string, news map[session.ID]int64) {
+// queueNews adds what started and removes what ended, and gives how many of these
+// there were; nil: none to remove. A set lives until its last session expires.
+func queueNews(ctx context.Context, pipe redis.Pipeliner, key string, news map[session.ID]int64) *redis.IntCmd {
 	var add []redis.Z
 	var remove []any
 	last := int64(0)
 	for id, expiry := range news {
-		if expiry == 0 {
+		if expiry <= hasEnded {
 			remove = append(remove, string(id))
 			continue
 		}
@@ -146,8 +159,35 @@ func queueNews(ctx context.Context, pipe redis.Pipeliner, key string, news map[s
 		pipe.ZAdd(ctx, key, add...)
 		pipe.PExpireAt(ctx, key, fromMillis(last))
 	}
-	if len(remove) > 0 {
-		pipe.ZRem(ctx, key, remove...)
+	if len(remove) == 0 {
+		return nil
+	}
+	return pipe.ZRem(ctx, key, remove...)
+}
+
+// missed looks for ended sessions once more when some of them were not found.
+func (c *census) missed(part string, news map[session.ID]int64, removed *redis.IntCmd) {
+	if removed == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := -removed.Val()
+	for _, expiry := range news {
+		if expiry <= hasEnded {
+			left++
+		}
+	}
+	for id, expiry := range news {
+		if left == 0 || expiry != hasEnded {
+			continue
+		}
+		if c.news[part] == nil {
+			c.news[part] = map[session.ID]int64{}
+		}
+		if _, newer := c.news[part][id]; !newer {
+			c.news[part][id] = missedEnd
+		}
 	}
 }
 

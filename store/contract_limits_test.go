@@ -20,6 +20,7 @@ func limitClauses() []clause {
 		{"a refused start leaves nothing", refusedStart},
 		{"there is room for half per service and a hundredth per address", censusBounds},
 		{"every node knows all sessions", censusShared},
+		{"an end that is told before its start still counts", censusOvertaken},
 		{"what has expired makes room", censusExpires},
 		{"a census that Redis does not take is not lost", censusKept},
 	}
@@ -168,6 +169,20 @@ func censusShared(t *testing.T, b backend) {
 	}
 	r.flushCensus(t.Context())
 	r.started(of("carol"), from(address(5)))
+}
+
+func censusOvertaken(t *testing.T, b backend) {
+	r := newRig(t, b.address, limits(func(l *Limits) { l.Outstanding = 2 }))
+	node := r.another()
+	one := r.started(from(address(1)))
+	node.swapped(one, byPage(), session.Effects{})
+	node.flushCensus(t.Context()) // the start is not sent yet
+	if got := r.counted(allSessions); got != 1 {
+		t.Errorf("%d sessions are counted, want the one whose end was overtaken", got)
+	}
+	if got := node.counted(allSessions); got != 0 {
+		t.Errorf("%d sessions are counted, and all have ended", got)
+	}
 }
 
 func censusExpires(t *testing.T, b backend) {

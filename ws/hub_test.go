@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 // greeting.
 func TestChangeDuringTakeover(t *testing.T) {
 	o := newHouse(t)
+	o.shelf.blind = true
 	_, base := o.hub("a", nil)
 	s := o.begin(nil)
 	o.shelf.taken = func(int) { o.cancel(s) }
@@ -43,6 +45,7 @@ func TestOvertakenDuringTakeover(t *testing.T) {
 	for _, second := range []string{"a", "b"} {
 		t.Run(second, func(t *testing.T) {
 			o := newHouse(t)
+			o.shelf.blind = true
 			bases := map[string]string{}
 			_, bases["a"] = o.hub("a", nil)
 			_, bases["b"] = o.hub("b", nil)
@@ -62,6 +65,26 @@ func TestOvertakenDuringTakeover(t *testing.T) {
 			o.wantClose(c, CloseNormal, "cancelled")
 		})
 	}
+}
+
+// Whoever is replaced is told at once, here and elsewhere, and not by the sweep.
+func TestReplaced(t *testing.T) {
+	o := newHouse(t)
+	o.shelf.blind = true
+	_, here := o.hub("a", nil)
+	_, there := o.hub("b", nil)
+	s := o.begin(nil)
+	old := o.watch(here, s)
+	o.want(old, session.OTPReady)
+	for _, base := range []string{here, there, there, here} {
+		c := o.watch(base, s)
+		o.want(c, session.OTPReady)
+		o.wantClose(old, CloseReplaced, "")
+		old = c
+	}
+	o.cancel(s)
+	o.want(old, session.CancelledMessage)
+	o.wantClose(old, CloseNormal, "cancelled")
 }
 
 // News of an older takeover that comes late replaces nobody.
@@ -208,7 +231,8 @@ func TestDrainRacesConnections(t *testing.T) {
 	h.Drain(t.Context(), 50*time.Millisecond)
 	all.Wait()
 	for range cap(ended) {
-		if err := <-ended; err != (CloseError{Code: CloseGoingAway}) && err != (CloseError{Code: CloseReplaced}) {
+		err := <-ended
+		if end, _ := errors.AsType[CloseError](err); end != (CloseError{Code: CloseGoingAway}) && end != (CloseError{Code: CloseReplaced}) {
 			t.Errorf("ended with %v", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,7 +38,8 @@ func TestPing(t *testing.T) {
 	}()
 	o.want(alive, session.CancelledMessage)
 	o.wantClose(alive, CloseNormal, "cancelled")
-	if err := <-gone; err != (CloseError{Code: CloseGoingAway}) {
+	err := <-gone
+	if end, _ := errors.AsType[CloseError](err); end != (CloseError{Code: CloseGoingAway}) {
 		t.Errorf("ended with %v", err)
 	}
 	if n := ignored.Load(); n < 1 || n > 4 {

@@ -14,6 +14,7 @@ type benchOptions struct {
 	atOnce, logins   int // closed loop
 	rate, openLogins int // open loop
 	waiting          int
+	idle             time.Duration
 	runs             int
 	floor            string
 	json             bool
@@ -40,6 +41,7 @@ with new processes. Needs redis-server, and Linux for /proc.`,
 	f.IntVar(&o.rate, "rate", 200, "open loop: logins a second")
 	f.IntVar(&o.openLogins, "rate-logins", 3000, "open loop: logins in all")
 	f.IntVar(&o.waiting, "waiting", 10000, "browsers that wait")
+	f.DurationVar(&o.idle, "idle", 10*time.Second, "how long they wait while the cost of waiting is measured")
 	f.IntVar(&o.runs, "runs", 3, "runs of each scene, whose medians are told")
 	f.StringVar(&o.floor, "floor", "", "`program` built from test/floor, measured in turn with our runs")
 	f.BoolVar(&o.json, "json", false, "print JSON, with the figures of every run")
@@ -83,6 +85,9 @@ func (o *benchOptions) scenes(wanted func(flag string) bool) (out []scene, err e
 			return nil, failf("--%s must be 1 to %d", b.name, b.most)
 		}
 	}
+	if o.idle <= 0 {
+		return nil, failf("--idle must be more than nothing")
+	}
 	if wanted("concurrency") {
 		out = append(out, o.closedLoop())
 	}
@@ -93,7 +98,7 @@ func (o *benchOptions) scenes(wanted func(flag string) bool) (out []scene, err e
 		out = append(out, scene{
 			name: fmt.Sprintf("%d waiting browsers", o.waiting),
 			own: func(ctx context.Context, c *benchCluster) (figures, error) {
-				return measureWaiting(ctx, c, o.waiting)
+				return measureWaiting(ctx, c, o.waiting, o.idle)
 			},
 			floor: []string{"wait", "-n", strconv.Itoa(o.waiting)},
 		})
@@ -110,7 +115,7 @@ func (o *benchOptions) closedLoop() scene {
 				return nil, err
 			}
 			defer l.close()
-			return l.logins(c, func() { l.closed(ctx, o.logins, o.atOnce) })
+			return l.logins(ctx, c, func() { l.closed(ctx, o.logins, o.atOnce) })
 		},
 		floor: []string{"load", "-n", strconv.Itoa(o.logins), "-c", strconv.Itoa(o.atOnce)},
 	}
@@ -125,7 +130,7 @@ func (o *benchOptions) openLoop() scene {
 				return nil, err
 			}
 			defer l.close()
-			return l.logins(c, func() { l.open(ctx, o.openLogins, o.rate) })
+			return l.logins(ctx, c, func() { l.open(ctx, o.openLogins, o.rate) })
 		},
 		floor: []string{"load", "-n", strconv.Itoa(o.openLogins), "-rate", strconv.Itoa(o.rate)},
 	}

@@ -65,11 +65,11 @@ func (c *benchCluster) stop() {
 // startNode starts a node and waits until it is ready. The first one's address
 // is the issuer of both.
 func (c *benchCluster) startNode(ctx context.Context, name string, environ []string) (*benchProcess, error) {
-	listen, err := freeAddress()
+	listen, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ops, err := freeAddress()
+	ops, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func ready(ctx context.Context, ops string) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only its status counts
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return errors.New(resp.Status)
 	}
@@ -154,17 +154,17 @@ type usage struct {
 }
 
 // used reads the counters of the processes and of Redis.
-func (c *benchCluster) used() (u usage, err error) {
+func (c *benchCluster) used(ctx context.Context) (u usage, err error) {
 	for i, n := range c.nodes {
 		if u.nodes[i], err = n.cpu(); err != nil {
 			return u, err
 		}
 	}
-	cpu, err := redisInfo(c.redis.address, "cpu")
+	cpu, err := redisInfo(ctx, c.redis.address, "cpu")
 	if err != nil {
 		return u, err
 	}
-	stats, err := redisInfo(c.redis.address, "stats")
+	stats, err := redisInfo(ctx, c.redis.address, "stats")
 	u.redis = time.Duration((cpu["used_cpu_user"] + cpu["used_cpu_sys"]) * float64(time.Second))
 	u.trips = stats["total_reads_processed"]
 	return u, err

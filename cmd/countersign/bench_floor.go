@@ -35,7 +35,7 @@ func startFloor(ctx context.Context, program string) (f *floorCluster, err error
 		return f, err
 	}
 	for _, name := range []string{"a", "b"} {
-		address, err := freeAddress()
+		address, err := freeAddress(ctx)
 		if err != nil {
 			return f, err
 		}
@@ -44,7 +44,7 @@ func startFloor(ctx context.Context, program string) (f *floorCluster, err error
 			return f, err
 		}
 		f.nodes = append(f.nodes, p)
-		if err := p.await(ctx, p.listens); err != nil {
+		if err := p.await(ctx, func() error { return p.listens(ctx) }); err != nil {
 			return f, err
 		}
 	}

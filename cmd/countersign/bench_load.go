@@ -133,15 +133,15 @@ func percentile(times []time.Duration, p int) float64 {
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // logins measures the logins that drive makes.
-func (l *benchLoad) logins(c *benchCluster, drive func()) (figures, error) {
-	before, err := c.used()
+func (l *benchLoad) logins(ctx context.Context, c *benchCluster, drive func()) (figures, error) {
+	before, err := c.used(ctx)
 	if err != nil {
 		return nil, err
 	}
 	begun := time.Now()
 	drive()
 	took := time.Since(begun)
-	after, err := c.used()
+	after, err := c.used(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func startProcess(ctx context.Context, dir, name, address, program string, envir
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the process has a copy of it
+	defer log.Close()
 	p.cmd = exec.CommandContext(ctx, program)
 	p.cmd.Args = args
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = log, log, environ
@@ -86,12 +86,17 @@ func (p *benchProcess) await(ctx context.Context, ready func() error) error {
 }
 
 // listens says whether something accepts connections.
-func (p *benchProcess) listens() error {
-	c, err := net.DialTimeout("tcp", p.address, time.Second)
+func (p *benchProcess) listens(ctx context.Context) error {
+	c, err := dialProcess(ctx, p.address)
 	if err != nil {
 		return err
 	}
 	return c.Close()
+}
+
+// dialProcess connects to a process on loopback.
+func dialProcess(ctx context.Context, address string) (net.Conn, error) {
+	return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
 }
 
 // startRedis starts a Redis that writes nothing to disk.
@@ -100,7 +105,7 @@ func startRedis(ctx context.Context, dir string) (*benchProcess, error) {
 	if err != nil {
 		return nil, hint(failf("no redis-server in the path"), "apt-get install redis-server; the bench starts its own")
 	}
-	address, err := freeAddress()
+	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -113,12 +118,12 @@ func startRedis(ctx context.Context, dir string) (*benchProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.await(ctx, func() error { _, err := redisInfo(address, "server"); return err })
+	return p, p.await(ctx, func() error { _, err := redisInfo(ctx, address, "server"); return err })
 }
 
 // freeAddress is a port on loopback that nothing listens on now.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -161,12 +166,12 @@ func (p *benchProcess) resident() (float64, error) {
 }
 
 // redisInfo asks a Redis for a section of INFO.
-func redisInfo(address, section string) (map[string]float64, error) {
-	c, err := net.DialTimeout("tcp", address, time.Second)
+func redisInfo(ctx context.Context, address, section string) (map[string]float64, error) {
+	c, err := dialProcess(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close() //nolint:errcheck // it has answered or not
+	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ var metrics = []struct {
 	{wholeP99, "whole login, p99, µs", 0},
 	{loginsPerSecond, "logins per second", 0},
 	{memoryPerBrowser, "node's memory per waiting browser, KB", 2},
-	{memoryLater, "… ten seconds later, KB", 2},
+	{memoryLater, "… after waiting for a while, KB", 2},
 	{memoryRedis, "Redis' memory per waiting browser, KB", 2},
 	{memoryBase, "node's memory before, MB", 1},
 	{idleNodeA, "node's CPU while they wait, % of one", 1},
@@ -135,7 +135,7 @@ func (r benchReport) print(w io.Writer) error {
 
 func (s benchScene) print(w io.Writer) error {
 	own, floor := s.Runs[benchSelf], s.Runs[benchFloor]
-	fmt.Fprintf(w, "%s, %d runs\n", s.Scene, len(own))
+	fmt.Fprintf(w, "%s; runs: %d\n", s.Scene, len(own))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	header := "median\tleast\tmost\t"
 	if len(floor) > 0 {

@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	waitSettle = 2 * time.Second  // after the last browser came
-	waitIdle   = 10 * time.Second // over which the cost of waiting is measured
+	waitSettle = 2 * time.Second // after the last browser came
 	waitWarmUp = 100
 	// waitAddresses are enough for each to stay below its share of all sessions.
 	waitAddresses = 250
@@ -20,8 +19,8 @@ const (
 )
 
 // measureWaiting lets browsers wait at node A for an approval that does not
-// come, and measures what each costs.
-func measureWaiting(ctx context.Context, c *benchCluster, browsers int) (figures, error) {
+// come, and measures what each takes, and what their waiting costs for a while.
+func measureWaiting(ctx context.Context, c *benchCluster, browsers int, idle time.Duration) (figures, error) {
 	users := make([]*benchUser, min(browsers, waitAddresses))
 	for i := range users {
 		u, err := newBenchUser(c, i)
@@ -60,7 +59,7 @@ func measureWaiting(ctx context.Context, c *benchCluster, browsers int) (figures
 	if err := pause(ctx, waitSettle); err != nil {
 		return nil, err
 	}
-	f, err := c.waiting(ctx, base, browsers)
+	f, err := c.waiting(ctx, base, browsers, idle)
 	if n := lost.Load(); n > 0 && err == nil {
 		err = failf("%d of %d browsers did not wait to the end", n, browsers)
 	}
@@ -90,20 +89,20 @@ func (t benchTab) wait(lost *atomic.Int64) {
 }
 
 // waiting reads the memory, and then what the waiting itself costs.
-func (c *benchCluster) waiting(ctx context.Context, base [3]float64, browsers int) (figures, error) {
+func (c *benchCluster) waiting(ctx context.Context, base [3]float64, browsers int, idle time.Duration) (figures, error) {
 	var now [3]float64
 	if err := c.residents(&now); err != nil {
 		return nil, err
 	}
-	before, err := c.used()
+	before, err := c.used(ctx)
 	if err != nil {
 		return nil, err
 	}
 	begun := time.Now()
-	if err := pause(ctx, waitIdle); err != nil {
+	if err := pause(ctx, idle); err != nil {
 		return nil, err
 	}
-	after, err := c.used()
+	after, err := c.used(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -43,11 +43,11 @@ func newDev(env *environment) *cobra.Command {
 
 // runDev listens first, because the issuer has the port in it.
 func runDev(cmd *cobra.Command, env *environment, src server.Source, listen, ops string) error {
-	public, err := net.Listen("tcp", listen)
+	public, err := new(net.ListenConfig).Listen(cmd.Context(), "tcp", listen)
 	if err != nil {
 		return hint(err, "another port is chosen with --listen 127.0.0.1:0")
 	}
-	issuer := fmt.Sprintf("http://localhost:%d", public.Addr().(*net.TCPAddr).Port)
+	issuer := fmt.Sprintf("http://localhost:%d", public.Addr().(*net.TCPAddr).Port) //nolint:errcheck // it listens on TCP
 	cfg, secrets, err := devConfig(src, issuer, listen, ops)
 	if err != nil {
 		return errors.Join(err, public.Close())

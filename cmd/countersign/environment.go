@@ -33,7 +33,8 @@ func run(env *environment) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal is not waited for.
-	defer context.AfterFunc(ctx, stop)()
+	forget := context.AfterFunc(ctx, stop)
+	defer forget()
 	if err := newRoot(env).ExecuteContext(ctx); err != nil {
 		env.complain(err)
 		return 1

@@ -18,5 +18,5 @@ func (env *environment) logger(c server.LogConfig) *slog.Logger {
 	if c.Format == "json" || c.Format == "auto" && !isTerminal(env.Stderr) {
 		return slog.New(slog.NewJSONHandler(env.Stderr, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewHandler(env.Stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !env.colourful(env.Stderr)}))
+	return slog.New(tint.NewTextHandler(env.Stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !env.colourful(env.Stderr)}))
 }

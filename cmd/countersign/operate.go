@@ -26,7 +26,7 @@ func operate(env *environment, cmd *cobra.Command, do operation) *cobra.Command 
 			return err
 		}
 		// Only what is alarming: the command itself says what it did.
-		log := slog.New(tint.NewHandler(env.Stderr, &tint.Options{Level: slog.LevelWarn, NoColor: !env.colourful(env.Stderr)}))
+		log := slog.New(tint.NewTextHandler(env.Stderr, &tint.Options{Level: slog.LevelWarn, NoColor: !env.colourful(env.Stderr)}))
 		tools, err := server.OpenTools(cmd.Context(), cfg, secrets, log)
 		if err != nil {
 			return operatorHint(err)

@@ -59,15 +59,11 @@ func (a *approval) look(ctx context.Context, seen map[string]bool) error {
 		return err
 	}
 	for _, s := range pending.Sessions {
-		if seen[s.SessionID] {
+		if seen[s.SessionID] || ctx.Err() != nil {
 			continue
 		}
 		seen[s.SessionID] = true
-		err := a.approveListed(ctx, s)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err := a.approveListed(ctx, s); err != nil && ctx.Err() == nil {
 			a.env.line("warning", plain(s.SessionID)+": "+errorText(err))
 		}
 	}

@@ -56,7 +56,7 @@ func (env *environment) loadProfile(name, issuer string) (profile, error) {
 	if err != nil {
 		return profile{}, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return profile{}, err

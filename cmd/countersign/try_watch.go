@@ -63,7 +63,7 @@ func (w *watcher) connection(ctx context.Context, to chan<- ws.Wire) (heard bool
 	if err != nil {
 		return false, err
 	}
-	defer c.Close() //nolint:errcheck // it is over either way
+	defer c.Close()
 	for {
 		m, err := c.Next(ctx)
 		if err != nil {

@@ -49,6 +49,8 @@ type SecretID uint32
 type Purpose string
 
 // The purposes of this server. Two never share a name.
+//
+//nolint:gosec // these names are public, no credentials
 const (
 	WSToken     Purpose = "countersign ws-token v1"     // the right to watch a session
 	Code        Purpose = "countersign code v1"         // six-digit codes, see package otp
@@ -216,7 +218,7 @@ func (m *Master) MAC(id SecretID, p Purpose, parts ...[]byte) ([32]byte, bool) {
 
 func (s *secret) derive(p Purpose) *derived {
 	if d, ok := s.keys.Load(p); ok {
-		return d.(*derived)
+		return d.(*derived) //nolint:errcheck // nothing else is stored
 	}
 	key, err := hkdf.Key(sha256.New, s.value, nil, string(p), sha256.Size)
 	if err != nil {
@@ -225,12 +227,12 @@ func (s *secret) derive(p Purpose) *derived {
 	d := &derived{key: key}
 	d.macs.New = func() any { return hmac.New(sha256.New, key) }
 	kept, _ := s.keys.LoadOrStore(p, d)
-	return kept.(*derived)
+	return kept.(*derived) //nolint:errcheck // nothing else is stored
 }
 
 func (s *secret) mac(p Purpose, parts ...[]byte) (sum [32]byte) {
 	d := s.derive(p)
-	mac := d.macs.Get().(hash.Hash)
+	mac := d.macs.Get().(hash.Hash) //nolint:errcheck // nothing else is in the pool
 	defer d.macs.Put(mac)
 	mac.Reset()
 	var size [8]byte

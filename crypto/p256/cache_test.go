@@ -93,13 +93,17 @@ func BenchmarkParsePoint(b *testing.B) {
 	p := points(b, 1)[0]
 	b.Run("parsed", func(b *testing.B) {
 		for b.Loop() {
-			ParsePoint(p)
+			if _, err := ParsePoint(p); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 	b.Run("cached", func(b *testing.B) {
 		c := NewCache(10)
 		for b.Loop() {
-			c.ParsePoint(p)
+			if _, err := c.ParsePoint(p); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 }

@@ -95,7 +95,7 @@ func (b *Browser) Dial() *ws.Client {
 	if err != nil {
 		b.t.Fatalf("dial: %v", err)
 	}
-	b.t.Cleanup(func() { c.Close() }) //nolint:errcheck // the test is over
+	b.t.Cleanup(func() { c.Close() })
 	return c
 }
 

@@ -175,11 +175,11 @@ func (r *Rig) start(t testing.TB, o Options, l net.Listener) *Node {
 func (r *Rig) awaitReady(n *Node) {
 	r.T.Helper()
 	r.Eventually("node is ready", func() bool {
-		resp, err := http.Get(n.Ops + "/readyz") //nolint:noctx // a test
+		resp, err := http.Get(n.Ops + "/readyz")
 		if err != nil {
 			return false
 		}
-		defer resp.Body.Close() //nolint:errcheck // a test
+		defer resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
 }

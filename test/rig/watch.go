@@ -53,7 +53,7 @@ func (b *Browser) Knock(token string, o ws.DialOptions) *ws.Client {
 	if err != nil {
 		b.t.Fatalf("dial: %v", err)
 	}
-	b.t.Cleanup(func() { c.Close() }) //nolint:errcheck // the test is over
+	b.t.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -95,7 +95,7 @@ func (b *Browser) Stream(after string) *Stream {
 	if err != nil {
 		b.t.Fatalf("events: %v", err)
 	}
-	s := &Stream{b.t, bufio.NewScanner(resp.Body), func() { resp.Body.Close() }} //nolint:errcheck // it was read
+	s := &Stream{b.t, bufio.NewScanner(resp.Body), func() { resp.Body.Close() }}
 	b.t.Cleanup(s.close)
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Cache-Control") != "no-store" {
 		b.t.Fatalf("events answered %d %v", resp.StatusCode, resp.Header)

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -110,7 +111,7 @@ func approvedOnly(t *testing.T, c *ws.Client) {
 	for {
 		m, err := c.Next(rig.Ctx(t))
 		if err != nil {
-			if err != (ws.CloseError{Code: ws.CloseNormal, Reason: "approved"}) || last.JWT == "" {
+			if end, _ := errors.AsType[ws.CloseError](err); end != (ws.CloseError{Code: ws.CloseNormal, Reason: "approved"}) || last.JWT == "" {
 				t.Errorf("ended with %v after %+v", err, last)
 			}
 			return

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"errors"
 	"sync"
 	"testing"
 
@@ -72,12 +73,14 @@ func TestNodesTakeoverAtOnce(t *testing.T) {
 			}
 			connected.Wait()
 			for range many - 1 {
-				if err := <-replaced; err != (ws.CloseError{Code: ws.CloseReplaced}) {
+				err := <-replaced
+				if end, _ := errors.AsType[ws.CloseError](err); end != (ws.CloseError{Code: ws.CloseReplaced}) {
 					t.Errorf("ended with %v", err)
 				}
 			}
 			r.Approve(phone, b)
-			if err := <-replaced; err != (ws.CloseError{Code: ws.CloseNormal, Reason: "approved"}) {
+			err := <-replaced
+			if end, _ := errors.AsType[ws.CloseError](err); end != (ws.CloseError{Code: ws.CloseNormal, Reason: "approved"}) {
 				t.Errorf("the last ended with %v", err)
 			}
 			if len(approved) != 1 {

@@ -191,7 +191,7 @@ func TestWatchSubprotocols(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp.Body.Close() //nolint:errcheck // empty
+		resp.Body.Close()
 		if sock.Subprotocol() != c.selected {
 			t.Errorf("offered %q: selected %q", c.offered, sock.Subprotocol())
 		}
@@ -199,6 +199,6 @@ func TestWatchSubprotocols(t *testing.T) {
 		if c.good != strings.Contains(string(frame), `"otp_ready"`) || !c.good && !websocket.IsCloseError(err, ws.CloseRefused) {
 			t.Errorf("offered %q: got %s, %v", c.offered, frame, err)
 		}
-		sock.Close() //nolint:errcheck // done with
+		sock.Close()
 	}
 }

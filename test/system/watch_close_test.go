@@ -1,6 +1,7 @@
 package system
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -92,7 +93,8 @@ func TestWatchUnknownSession(t *testing.T) {
 	}
 	r.Eventually("the result is forgotten", func() bool {
 		_, err := b.Knock(b.Session.WSToken, o).Next(rig.Ctx(t))
-		return err == ws.CloseError{Code: ws.CloseNotFound}
+		end, _ := errors.AsType[ws.CloseError](err)
+		return end == ws.CloseError{Code: ws.CloseNotFound}
 	})
 }
 
@@ -219,7 +221,7 @@ func TestWatchNodeFull(t *testing.T) {
 	}
 	// A wrong token learns nothing about the node.
 	rig.ExpectClose(t, third.Knock("wrong", ws.DialOptions{}), ws.CloseRefused, "")
-	first.Socket.Close() //nolint:errcheck // it leaves
+	first.Socket.Close()
 	r.Eventually("there is room again", func() bool {
 		m, err := third.Dial().Next(rig.Ctx(t))
 		return err == nil && m.Type == session.OTPReady
