@@ -12,14 +12,24 @@ import (
 	"countersign/session"
 )
 
+// settle waits until all that a session's worker has to do is done.
+func settle(h *Hub, id session.ID) {
+	done := make(chan struct{})
+	h.shard(id).queue(func(context.Context) { close(done) })
+	<-done
+}
+
 // What happens between a takeover and its answer is heard, and told after the
 // greeting.
 func TestChangeDuringTakeover(t *testing.T) {
 	o := newHouse(t)
 	o.shelf.blind = true
-	_, base := o.hub("a", nil)
+	h, base := o.hub("a", nil)
 	s := o.begin(nil)
-	o.shelf.taken = func(int) { o.cancel(s) }
+	o.shelf.taken = func(int) {
+		o.cancel(s)
+		settle(h, s.ID)
+	}
 	c := o.watch(base, s)
 	o.want(c, session.OTPReady)
 	o.want(c, session.CancelledMessage)
@@ -138,6 +148,8 @@ func TestRecordGone(t *testing.T) {
 	o.want(c, session.OTPReady)
 	o.shelf.fail(errDown)
 	h.Missed()
+	h.Changed(s.ID, 9, func(context.Context) (session.Session, error) { return session.Session{}, errDown })
+	settle(h, s.ID)
 	o.wantClose(o.watch(base, s), CloseTryAgain, "")
 	if h.Count() != 1 {
 		t.Errorf("%d connections while the store is down", h.Count())
@@ -160,6 +172,11 @@ func TestMissed(t *testing.T) {
 		clients[i] = o.watch(base, sessions[i])
 		o.want(clients[i], session.OTPReady)
 	}
+	before := o.shelf.sweeps.Load()
+	o.eventually("twenty comparisons, many more than come by themselves", func() bool {
+		h.Missed()
+		return o.shelf.sweeps.Load() >= before+20
+	})
 	for _, s := range sessions {
 		o.cancel(s)
 	}
@@ -238,6 +255,38 @@ func TestDrainRacesConnections(t *testing.T) {
 	}
 	if h.Count() != 0 {
 		t.Errorf("%d connections left", h.Count())
+	}
+}
+
+// An ear is a sink that remembers its end.
+type ear struct{ codes []int }
+
+func (*ear) send(int, []byte) error             { return nil }
+func (*ear) ping() error                        { return nil }
+func (*ear) gone(time.Time, time.Duration) bool { return false }
+func (e *ear) end(code int, _ string)           { e.codes = append(e.codes, code) }
+
+// A connection that was let in before the node stopped and joins afterwards, or
+// that was told its end before it joins, takes nothing over and is not kept.
+func TestJoinTooLate(t *testing.T) {
+	for name, before := range map[string]func(*Hub, *conn){
+		"the node stops": func(h *Hub, _ *conn) { h.Drain(t.Context(), 0) },
+		"it was told":    func(_ *Hub, c *conn) { c.finish(CloseGoingAway, "") },
+	} {
+		o := newHouse(t)
+		h, _ := o.hub("a", nil)
+		s, out := o.begin(nil), &ear{}
+		c := newConn(h, s.ID, out)
+		before(h, c)
+		if err := c.join(t.Context(), Asker{}, session.Session.Greeting); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(out.codes) != 1 || out.codes[0] != CloseGoingAway || h.Count() != 0 {
+			t.Errorf("%s: closed with %v, %d connections", name, out.codes, h.Count())
+		}
+		if _, holder, _, err := o.shelf.Look(t.Context(), s.ID); err != nil || holder != "" {
+			t.Errorf("%s: taken by %q, %v", name, holder, err)
+		}
 	}
 }
 

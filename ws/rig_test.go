@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,8 @@ import (
 // in the middle of a trip.
 type shelf struct {
 	session.Store // what is not needed here is not there
+
+	sweeps atomic.Int64
 
 	mu       sync.Mutex
 	sessions map[session.ID]*shelved
@@ -107,6 +110,7 @@ func (x *shelf) take(node string, id session.ID, a Asker) (Taken, error) {
 }
 
 func (x *shelf) Stale(_ context.Context, node string, watched []Watched, visit func(i int)) error {
+	x.sweeps.Add(1)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.fails != nil || x.blind {
