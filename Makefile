@@ -33,8 +33,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: test
+# One package at a time: the tests hold the server to answering within a second, which two of them with the race
+# detector on would make a matter of luck on a small machine.
 test: tools build vet lint ## install what is missing, build, vet, lint and run every test with -race
-	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(TESTFLAGS) ./...
+	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 15m $(TESTFLAGS) ./...
 
 # The tests start redis-server processes of their own on free ports; one that Debian started on 6379 is left alone.
 .PHONY: tools

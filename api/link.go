@@ -30,7 +30,7 @@ func (h *Handler) link(c echo.Context) error {
 		return session.ErrNotFound
 	}
 	if c.Request().URL.RawQuery != "" {
-		return c.Redirect(http.StatusFound, "/s/"+string(id))
+		return c.Redirect(http.StatusFound, h.Issuer+"/s/"+string(id))
 	}
 	head := c.Response().Header()
 	head.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")

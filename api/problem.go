@@ -179,6 +179,9 @@ func fromEcho(he *echo.HTTPError) refusal {
 
 // Fail is echo's error handler: it writes the problem document.
 func (h *Handler) Fail(err error, c echo.Context) {
+	if errors.Is(c.Request().Context().Err(), context.Canceled) {
+		return // the caller has gone; there is nobody to tell, and no trouble
+	}
 	r := h.translate(err)
 	code, known := codes[r.code]
 	if !known {

@@ -169,8 +169,9 @@ func (q StartRequest) check() error {
 
 // isDigest says whether s is a SHA-256 in base64url without padding.
 func isDigest(s string) bool {
+	// Both lengths: the decoder skips newlines.
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == sha256.Size
+	return err == nil && len(b) == sha256.Size && len(s) == base64.RawURLEncoding.EncodedLen(sha256.Size)
 }
 
 // service finds who starts or cancels a session. A service with a secret always

@@ -57,7 +57,7 @@ func newMetrics(version string) *metrics {
 // watch adds the number of open sockets.
 func (m *metrics) watch(count func() int) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "countersign_watchers", Help: "Open web sockets and event streams."}, func() float64 { return float64(count()) }))
+		Name: "countersign_watchers", Help: "Open web sockets, event streams and waiting polls."}, func() float64 { return float64(count()) }))
 }
 
 // Record implements audit.Recorder.

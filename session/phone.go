@@ -111,6 +111,9 @@ func admits(o Opened, token device.TokenID) error {
 	return nil
 }
 
+// maxNonces bounds what repeated claims leave in a session.
+const maxNonces = 64
+
 // claim decides a claim.
 func (svc *Service) claim(o Opened, r ClaimRequest) (Action, device.Device, error) {
 	s, now := o.Session, svc.Now()
@@ -126,6 +129,9 @@ func (svc *Service) claim(o Opened, r ClaimRequest) (Action, device.Device, erro
 	}
 	if err := locked(o, now); err != nil {
 		return Action{}, d, err
+	}
+	if len(s.Nonces) >= maxNonces {
+		return Action{}, d, device.LimitedError{After: time.Second}
 	}
 	party, ok := svc.Parties.Party(s.Service)
 	if !ok {

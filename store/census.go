@@ -115,7 +115,7 @@ func (c *census) room(s session.Session, most int) error {
 func (st *Store) flushCensus(ctx context.Context) {
 	news, parts := st.census.take()
 	now := st.Now().UnixMilli()
-	pipe := st.db.Pipeline()
+	pipe := st.db.TxPipeline() // no set without its end
 	cards, removed := map[string]*redis.IntCmd{}, map[string]*redis.IntCmd{}
 	for _, p := range parts {
 		key := st.keys.census(p)

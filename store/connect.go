@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -32,13 +31,14 @@ type Address struct {
 	Password   string
 }
 
-// How patient the client is. A request waits for a connection, and then for an
-// answer, and is refused within a second if Redis hangs; so nothing is tried
-// again here. A connection that Redis has closed is noticed before it is used.
+// How patient the client is. Waiting for a connection, dialling, writing and
+// reading may take [patience] in all, so that a request is refused within a
+// second if Redis hangs; nothing is tried again here. A connection that Redis has
+// closed is noticed before it is used.
 const (
-	dialTimeout  = 400 * time.Millisecond
-	poolTimeout  = 400 * time.Millisecond
-	readTimeout  = 500 * time.Millisecond
+	dialTimeout  = patience
+	poolTimeout  = patience
+	readTimeout  = patience
 	noRetries    = -1
 	redirects    = 2 // Redis Cluster: slots on their way
 	poolSize     = 64
@@ -48,6 +48,40 @@ const (
 
 // connect gives a client; it does not wait for Redis to answer.
 func connect(a Address) (redis.UniversalClient, error) {
+	db, err := client(a)
+	if err != nil {
+		return nil, err
+	}
+	db.AddHook(hurried{})
+	return db, nil
+}
+
+// hurried gives every command and pipeline its time in all. Redis Cluster needs
+// it most: its client tries again by itself.
+type hurried struct{}
+
+// DialHook implements redis.Hook.
+func (hurried) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (hurried) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		return next(ctx, cmd)
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (hurried) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		return next(ctx, cmds)
+	}
+}
+
+func client(a Address) (redis.UniversalClient, error) {
 	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch a.Mode {
 	case Single:

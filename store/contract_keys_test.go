@@ -168,9 +168,12 @@ func keysRolledBack(t *testing.T, b backend) {
 	check(t, err)
 	want := kids(k)
 	r.set(r.keys.signingKeys(), older)
-	_ = k.Load(t.Context()) // it may complain
+	check(t, k.Load(t.Context()))
 	wantSame(t, kids(k), want)
-	wantSame(t, r.events.details(audit.RecordTampered), []string{"signing keys"})
+	wantSame(t, r.events.details(audit.RecordTampered), []string{"signing keys rolled back"})
+	check(t, k.Load(t.Context())) // it has written the newer ones back
+	wantSame(t, kids(r.another().loaded()), want)
+	wantSame(t, r.events.details(audit.RecordTampered), []string(nil))
 }
 
 func fresh() []byte {

@@ -36,7 +36,11 @@ func (st *Store) Remember(ctx context.Context, key string, id session.ID, body s
 	if err != nil {
 		return "", "", unavailable(err)
 	}
-	return st.openIdempotency(ctx, key, value)
+	first, digest, err := st.openIdempotency(ctx, key, value)
+	if errors.Is(err, errEnded) {
+		return id, body, nil // Redis is about to forget it
+	}
+	return first, digest, err
 }
 
 // openIdempotency takes a record apart. It is sealed because who repeats a key

@@ -16,21 +16,18 @@ import (
 
 // Identity implements device.Store.
 func (st *Store) Identity(ctx context.Context, id device.TokenID) (device.Identity, error) {
-	for range 2 { // a second look tells a swap from a rollback, as for sessions
+	i, err := steady(func() (device.Identity, error) {
 		value, err := st.db.Get(ctx, st.keys.identity(id)).Result()
-		if errors.Is(err, redis.Nil) {
-			return device.Identity{}, device.ErrUnknown
-		}
-		if err != nil {
+		if failed(err) {
 			return device.Identity{}, unavailable(err)
 		}
-		i, err := st.openIdentity(ctx, id, value)
-		if !errors.Is(err, errOlder) {
-			return i, err
-		}
+		return st.openIdentity(ctx, id, value) // none: unknown
+	})
+	if errors.Is(err, errOlder) {
+		st.tampered(ctx, "identity rolled back", err)
+		err = device.ErrUnknown
 	}
-	st.tampered(ctx, "identity rolled back", errOlder)
-	return device.Identity{}, device.ErrUnknown
+	return i, err
 }
 
 // openIdentity takes a stored identity apart; none, or one that does not
@@ -47,7 +44,7 @@ func (st *Store) openIdentity(ctx context.Context, id device.TokenID, value stri
 		plain, secret, err = open(st.Master, key, version, time.Time{}, []byte(body))
 	}
 	if err == nil && !st.seen.believe(key, version, body) {
-		return device.Identity{}, errOlder
+		return device.Identity{}, olderError{tag(body)}
 	}
 	var i device.Identity
 	if err == nil {

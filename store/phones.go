@@ -164,10 +164,21 @@ func errAnswer(good bool) error {
 	return errors.New("store: unexpected answer of a script")
 }
 
-// ClearWrong forgets what is counted against an identity; what an operator does
-// to lift its lock.
+// ClearWrong forgets the wrong codes counted against an identity; what an
+// operator does to lift its lock. Freezes and browsers stay.
 func (st *Store) ClearWrong(ctx context.Context, token device.TokenID) error {
-	return unavailable(st.db.Del(ctx, st.keys.standing(token)).Err())
+	standing := st.keys.standing(token)
+	names, err := st.db.HKeys(ctx, standing).Result()
+	if err != nil {
+		return unavailable(err)
+	}
+	counted := []string{wrongField}
+	for _, n := range names {
+		if strings.HasPrefix(n, deviceField) {
+			counted = append(counted, n)
+		}
+	}
+	return unavailable(st.db.HDel(ctx, standing, counted...).Err())
 }
 
 // standing reads what is held for and against an identity, and against the

@@ -54,21 +54,21 @@ func (st *Store) sealSession(s session.Session) (body string, ttl int64) {
 	return string(b), max(1, end.Sub(st.Now()).Milliseconds())
 }
 
-// errOlder: a newer version of the record was seen before. That is no news if
-// the record was read while somebody swapped it, and an attack if it was read
-// afterwards.
-var errOlder = errors.New("store: older than seen before")
-
 // openSession takes a body apart. What does not authenticate is absent.
 func (st *Store) openSession(ctx context.Context, id session.ID, version uint64, body string) (session.Session, error) {
 	key := st.keys.session(id)
 	plain, _, err := open(st.Master, key, version, st.Now(), []byte(body))
 	if err == nil && !st.seen.believe(key, version, body) {
-		return session.Session{}, errOlder
+		return session.Session{}, olderError{tag(body)}
 	}
 	var s session.Session
 	if err == nil {
 		s, err = decodeSession(plain)
+	}
+	if err == nil && !st.Master.Has(s.Secret) {
+		// It was begun under a secret that was taken away: what derives from
+		// that is nobody's any more.
+		return session.Session{}, session.ErrNotFound
 	}
 	if err != nil {
 		st.tampered(ctx, "session", err)
@@ -147,12 +147,7 @@ func (st *Store) Forget(ctx context.Context, s session.Session) error {
 
 // Session implements session.Store.
 func (st *Store) Session(ctx context.Context, id session.ID) (session.Session, error) {
-	s, err := st.read(ctx, id)
-	if errors.Is(err, errOlder) {
-		// Somebody swapped it between Redis' answer and now, or put it back: a
-		// second look tells which.
-		s, err = st.read(ctx, id)
-	}
+	s, err := steady(func() (session.Session, error) { return st.read(ctx, id) })
 	if errors.Is(err, errOlder) {
 		st.tampered(ctx, "session rolled back", err)
 		err = session.ErrNotFound
@@ -204,15 +199,20 @@ func (st *Store) queueEffects(ctx context.Context, pipe redis.Pipeliner, s sessi
 		pipe.ZRem(ctx, st.keys.pending(s.Asked), string(s.ID))
 	}
 	standing := st.keys.standing(s.Subject())
+	var calls []*call
 	if f := e.Freeze; f != nil {
-		pipe.HSet(ctx, standing, frozenField+s.Service, strconv.FormatInt(f.From.UnixMilli(), 10)+","+strconv.FormatInt(f.Until.UnixMilli(), 10))
-		pipe.PExpire(ctx, standing, standingTTL)
+		value := strconv.FormatInt(f.From.UnixMilli(), 10) + "," + strconv.FormatInt(f.Until.UnixMilli(), 10)
+		calls = append(calls, st.queueRemember(ctx, pipe, standing, frozenField+s.Service, value))
 	}
 	if e.Clear != "" {
 		pipe.HDel(ctx, standing, wrongField, deviceField+string(e.Clear))
 	}
-	if e.Browser == "" {
-		return nil
+	if e.Browser != "" {
+		calls = append(calls, st.queueRemember(ctx, pipe, standing, browserField+e.Browser, itoa(st.Now().UnixMilli())))
 	}
-	return []*call{st.scripts.remember.queue(ctx, pipe, standing, browserField+e.Browser, st.Now().UnixMilli(), fieldsMax, standingTTL.Milliseconds())}
+	return calls
+}
+
+func (st *Store) queueRemember(ctx context.Context, pipe redis.Pipeliner, standing, field, value string) *call {
+	return st.scripts.remember.queue(ctx, pipe, standing, field, value, fieldsMax, standingTTL.Milliseconds())
 }

@@ -148,35 +148,56 @@ var ErrConflict = errors.New("store: changed meanwhile")
 const changeTries = 5
 
 // load reads the record; old says that it is to be written again: sealed under
-// a master secret that is not the first, or lost by Redis while this node knows
-// the keys that tokens were signed with.
+// a master secret that is not the first, or lost or thrown back by Redis while
+// this node knows the keys that tokens were signed with.
 func (k *SigningKeys) load(ctx context.Context) (version uint64, old bool, err error) {
+	r, err := steady(func() (ringRecord, error) { return k.read(ctx) })
+	switch {
+	case errors.Is(err, redis.Nil):
+		return 0, len(k.Ring().Keys()) > 0, nil
+	case errors.Is(err, errOlder):
+		k.st.tampered(ctx, "signing keys rolled back", err)
+		return r.version, true, nil
+	case err != nil:
+		return 0, false, err
+	}
+	k.ring.Store(&r.ring)
+	return r.version, r.secret != k.st.Master.First(), nil
+}
+
+// A ringRecord is the stored keys, and what they were stored as.
+type ringRecord struct {
+	ring    keyring.Ring
+	version uint64
+	secret  keyring.SecretID
+}
+
+// read takes the record apart. redis.Nil: there is none; errOlder, with its
+// version: a newer one was seen before.
+func (k *SigningKeys) read(ctx context.Context) (r ringRecord, err error) {
 	key := k.st.keys.signingKeys()
 	value, err := k.st.db.Get(ctx, key).Result()
 	if errors.Is(err, redis.Nil) {
-		return 0, len(k.Ring().Keys()) > 0, nil
+		return r, err
 	}
 	if err != nil {
-		return 0, false, unavailable(err)
+		return r, unavailable(err)
 	}
-	version, body, err := splitVersion(value)
-	if err != nil {
-		return 0, false, err
+	var body string
+	if r.version, body, err = splitVersion(value); err != nil {
+		return r, err
 	}
-	plain, id, err := open(k.st.Master, key, version, time.Time{}, []byte(body))
-	if err == nil && !k.st.seen.believe(key, version, body) {
-		err = errOlder
-	}
+	plain, secret, err := open(k.st.Master, key, r.version, time.Time{}, []byte(body))
 	if err != nil {
 		k.st.tampered(ctx, "signing keys", err)
-		return 0, false, err
+		return r, err
 	}
-	ring, err := decodeRing(k.st.Master, plain)
-	if err != nil {
-		return 0, false, err
+	if !k.st.seen.believe(key, r.version, body) {
+		return r, olderError{tag(body)}
 	}
-	k.ring.Store(&ring)
-	return version, id != k.st.Master.First(), nil
+	r.secret = secret
+	r.ring, err = decodeRing(k.st.Master, plain)
+	return r, err
 }
 
 func (k *SigningKeys) save(ctx context.Context, version uint64, ring keyring.Ring) (done bool, err error) {

@@ -17,24 +17,25 @@ import (
 // Take implements ws.Watches: it makes this node the holder of the session's
 // one watcher.
 func (st *Store) Take(ctx context.Context, node string, id session.ID, a ws.Asker) (ws.Taken, error) {
-	hint, services := st.takenHint(id), serviceList(a)
-	for range 2 { // a second look tells a swap from a rollback
-		pipe := st.db.Pipeline()
-		take := st.scripts.take.queue(ctx, pipe, st.keys.session(id), node, a.Challenge, st.keys.node(""), hint, services)
-		if err := st.settle(ctx, pipe, take); err != nil {
-			return ws.Taken{}, unavailable(err)
-		}
-		res, err := take.Slice()
-		if err != nil {
-			return ws.Taken{}, unavailable(err)
-		}
-		t, err := st.taken(ctx, id, a, res)
-		if !errors.Is(err, errOlder) {
-			return t, err
-		}
+	t, err := steady(func() (ws.Taken, error) { return st.take(ctx, node, id, a) })
+	if errors.Is(err, errOlder) {
+		st.tampered(ctx, "session rolled back", err)
+		err = session.ErrNotFound
 	}
-	st.tampered(ctx, "session rolled back", errOlder)
-	return ws.Taken{}, session.ErrNotFound
+	return t, err
+}
+
+func (st *Store) take(ctx context.Context, node string, id session.ID, a ws.Asker) (ws.Taken, error) {
+	pipe := st.db.Pipeline()
+	take := st.scripts.take.queue(ctx, pipe, st.keys.session(id), node, a.Challenge, st.keys.node(""), st.takenHint(id), serviceList(a))
+	if err := st.settle(ctx, pipe, take); err != nil {
+		return ws.Taken{}, unavailable(err)
+	}
+	res, err := take.Slice()
+	if err != nil {
+		return ws.Taken{}, unavailable(err)
+	}
+	return st.taken(ctx, id, a, res)
 }
 
 // taken reads the answer of take.lua.
@@ -136,21 +137,23 @@ func (st *Store) staleOneByOne(ctx context.Context, node string, watched []ws.Wa
 
 // Look implements ws.Watches: it reads a session with its watcher.
 func (st *Store) Look(ctx context.Context, id session.ID) (s session.Session, holder string, number uint64, err error) {
-	for range 2 {
+	var h head
+	s, err = steady(func() (s session.Session, err error) {
 		value, err := st.db.Get(ctx, st.keys.session(id)).Result()
 		if errors.Is(err, redis.Nil) {
-			return s, "", 0, session.ErrNotFound
+			return s, session.ErrNotFound
 		}
 		if err != nil {
-			return s, "", 0, unavailable(err)
+			return s, unavailable(err)
 		}
-		s, h, err := st.stored(ctx, id, value)
-		if !errors.Is(err, errOlder) {
-			return s, h.holder, h.number, err
-		}
+		s, h, err = st.stored(ctx, id, value)
+		return s, err
+	})
+	if errors.Is(err, errOlder) {
+		st.tampered(ctx, "session rolled back", err)
+		err = session.ErrNotFound
 	}
-	st.tampered(ctx, "session rolled back", errOlder)
-	return s, "", 0, session.ErrNotFound
+	return s, h.holder, h.number, err
 }
 
 // The first byte of what nodes tell each other.

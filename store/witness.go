@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/sha256"
+	"errors"
 	"sync"
 	"time"
 )
@@ -78,4 +79,34 @@ func shorten(s string) short {
 func tag(body string) (t short) {
 	copy(t[:], body[max(0, len(body)-len(t)):])
 	return t
+}
+
+// errOlder: a newer version of the record was seen before. That is no news if
+// the record was read while somebody swapped it, and an attack if it was read
+// afterwards.
+var errOlder = errors.New("store: older than seen before")
+
+// An olderError is errOlder, and says of which record.
+type olderError struct{ tag short }
+
+func (olderError) Error() string { return errOlder.Error() }
+
+// Is makes every olderError an errOlder.
+func (olderError) Is(target error) bool { return target == errOlder } //nolint:errorlint // the very sentinel is meant
+
+// mostLooks bounds how often steady looks.
+const mostLooks = 8
+
+// steady looks again while what it gets is older than what was seen: somebody
+// swapped it between Redis' answer and now. What is still the same at the next
+// look was put back.
+func steady[T any](look func() (T, error)) (v T, err error) {
+	var last error
+	for range mostLooks {
+		if v, err = look(); !errors.Is(err, errOlder) || last != nil && errors.Is(err, last) {
+			return v, err
+		}
+		last = err
+	}
+	return v, err
 }

@@ -89,6 +89,13 @@ func (c *conn) ended() bool {
 	return c.closed
 }
 
+// forget makes sure that nobody who still knows the connection writes to it.
+func (c *conn) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+}
+
 // takeover is the number of the connection's takeover.
 func (c *conn) takeover() uint64 {
 	c.mu.Lock()

@@ -104,6 +104,7 @@ type Hub struct {
 type shard struct {
 	mu    sync.Mutex
 	conns map[session.ID]*conn // linked by conn.next
+	polls map[session.ID]int   // long polls that wait
 	jobs  chan func(context.Context)
 }
 
@@ -124,7 +125,7 @@ func (h *Hub) start() {
 		h.sweepNow = make(chan struct{}, 1)
 		h.drained = make(chan struct{})
 		for range 2 * runtime.GOMAXPROCS(0) {
-			h.shards = append(h.shards, &shard{conns: map[session.ID]*conn{}, jobs: make(chan func(context.Context), queueLength)})
+			h.shards = append(h.shards, &shard{conns: map[session.ID]*conn{}, polls: map[session.ID]int{}, jobs: make(chan func(context.Context), queueLength)})
 		}
 	})
 }

@@ -53,6 +53,7 @@ func (h *Hub) Events(w http.ResponseWriter, r *http.Request, who Watcher, after 
 	c := newConn(h, who.ID, out)
 	err := c.join(r.Context(), a, func(s session.Session) []session.Message { return missed(s, after) })
 	if err != nil {
+		c.forget()
 		return err
 	}
 	select {
@@ -136,6 +137,30 @@ type Polled struct {
 // pollEvery is how often a waiting poll reads the record.
 const pollEvery = 200 * time.Millisecond
 
+// pollsMost is how many polls of one session wait on a node: one, and one that
+// its client has given up.
+const pollsMost = 2
+
+// mayWait says whether one more poll of a session may wait, and counts it; who
+// may not gets what there is at once.
+func (sh *shard) mayWait(id session.ID) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.polls[id] >= pollsMost {
+		return false
+	}
+	sh.polls[id]++
+	return true
+}
+
+func (sh *shard) waited(id session.ID) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.polls[id]--; sh.polls[id] == 0 {
+		delete(sh.polls, id)
+	}
+}
+
 // Poll gives what a watcher has missed since message after, waiting for news up
 // to wait if there is none. It takes nothing over.
 func (h *Hub) Poll(ctx context.Context, who Watcher, after int, wait time.Duration) (Polled, error) {
@@ -143,6 +168,16 @@ func (h *Hub) Poll(ctx context.Context, who Watcher, after int, wait time.Durati
 	s, err := h.Allow(ctx, who)
 	if err != nil {
 		return Polled{}, err
+	}
+	sh := h.shard(who.ID)
+	switch {
+	case wait <= 0:
+	case h.full() != 0 || !sh.mayWait(who.ID):
+		wait = 0
+	default:
+		h.count.Add(1) // it takes a connection as a socket does
+		defer h.count.Add(-1)
+		defer sh.waited(who.ID)
 	}
 	until := time.NewTimer(wait)
 	defer until.Stop()

@@ -1,6 +1,7 @@
--- Remembers a browser of an identity, and forgets the one not seen for longest
+-- Sets a field of a standing; of browsers, forgets the one not seen for longest
 -- when there are too many.
--- KEYS[1] standing; ARGV: field, now, how many, time to live in ms. Answers 1.
+-- KEYS[1] standing; ARGV: field, value (a browser's: now), how many browsers,
+-- time to live in ms. Answers 1.
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 local all, n, oldest, at = redis.call('HGETALL', KEYS[1]), 0, nil, nil

@@ -27,12 +27,12 @@ func TestNodesStop(t *testing.T) {
 	s := streamed.Stream("")
 	s.Expect(session.OTPReady)
 	nameless := late.Knock(late.Session.WSToken, ws.DialOptions{}) // has not shown its verifier yet
+	r.Eventually("all are watching", func() bool { return watchers(t, r) == "22" })
 	polled := make(chan error, 1)
 	go func() {
 		_, err := streamed.Client.Poll(rig.Ctx(t), streamed.Session, streamed.Verifier, 1, 25*time.Second)
 		polled <- err
 	}()
-	r.Eventually("all are watching", func() bool { return watchers(t, r) == "22" })
 
 	stopped := make(chan error, 1)
 	begun := time.Now()
