@@ -68,6 +68,9 @@ func (b *Bus) listen(ctx context.Context, hub ws.Listener) {
 	defer cancel()
 	ps := b.st.db.Subscribe(ctx, b.st.keys.node(b.node))
 	defer ps.Close()
+	// A subscription does not end with its context.
+	wake := context.AfterFunc(ctx, func() { ps.Close() })
+	defer wake()
 	if _, err := ps.ReceiveTimeout(ctx, handshake); err != nil {
 		return
 	}
@@ -85,8 +88,6 @@ func (b *Bus) listen(ctx context.Context, hub ws.Listener) {
 
 func (b *Bus) receive(ctx context.Context, ps *redis.PubSub, hub ws.Listener) {
 	for ctx.Err() == nil {
-		// A subscription does not end with its context, so it is looked at now
-		// and then.
 		m, err := ps.ReceiveTimeout(ctx, probeEvery)
 		var timeout interface{ Timeout() bool }
 		if errors.As(err, &timeout) && timeout.Timeout() {

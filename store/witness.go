@@ -92,7 +92,7 @@ type olderError struct{ tag short }
 func (olderError) Error() string { return errOlder.Error() }
 
 // Is makes every olderError an errOlder.
-func (olderError) Is(target error) bool { return target == errOlder } //nolint:errorlint // the very sentinel is meant
+func (olderError) Is(target error) bool { return target == errOlder }
 
 // mostLooks bounds how often steady looks.
 const mostLooks = 8
