@@ -325,7 +325,7 @@ func TestLink(t *testing.T) {
 	r := rig.New(t, rig.Options{Nodes: 1})
 	b := r.Browser(0).Start("")
 	a := r.Send(0, http.MethodGet, "/s/"+b.Session.SessionID+"?t=3&c="+session.QRCode(make([]byte, 32), "x", 3), "")
-	if a.Status != http.StatusFound || a.Head.Get("Location") != "/s/"+b.Session.SessionID {
+	if a.Status != http.StatusFound || a.Head.Get("Location") != r.Issuer+"/s/"+b.Session.SessionID {
 		t.Errorf("t and c are not dropped: %d %v", a.Status, a.Head)
 	}
 	a = r.Send(0, http.MethodGet, "/s/"+b.Session.SessionID, "")

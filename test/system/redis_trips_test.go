@@ -94,7 +94,10 @@ func TestSixTripsALogin(t *testing.T) {
 	})
 	idle, _ := x.during(func() { <-time.After(took) })
 	audits := int(took/auditEvery) + 1
-	if spent := reads - idle - audits; spent > 6*logins {
+	// The idle interval is another one, so a few trips may fall on either side; a
+	// seventh trip of a login would be a hundred.
+	const astray = logins / 10
+	if spent := reads - idle - audits; spent > 6*logins+astray {
 		t.Errorf("%d logins took %d trips in %v, besides %d of an idle node and at most %d of the audit stream", logins, spent, took, idle, audits)
 	}
 }
