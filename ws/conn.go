@@ -41,6 +41,7 @@ type conn struct {
 }
 
 func newConn(h *Hub, id session.ID, out sink) *conn {
+	h.start()
 	return &conn{hub: h, id: id, out: out, pingAt: time.Now().Add(h.PingEvery).UnixMilli()}
 }
 
