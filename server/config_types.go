@@ -116,7 +116,7 @@ type LimitsConfig struct {
 	WrongCodesInARow int `koanf:"wrongCodesInARow"`
 	// Sessions not yet ended, over all nodes; at least 1. One service may hold half of them, one address 1 %.
 	OutstandingSessions int `koanf:"outstandingSessions"`
-	// Open web sockets and event streams per node; at least 1. Above it a connection is closed with 1013.
+	// Open web sockets, event streams and waiting polls per node; at least 1. Above it a connection is closed with 1013.
 	SocketsPerNode int `koanf:"socketsPerNode"`
 }
 

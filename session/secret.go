@@ -47,10 +47,6 @@ func (x Secrets) Code(s Session, period int64) otp.Code {
 	return otp.Derive(key, string(s.ID), period)
 }
 
-// Knows says whether the master secret that the session was started under is
-// still accepted.
-func (x Secrets) Knows(s Session) bool { return x.Master.Has(s.Secret) }
-
 const qrLabel = "countersign-qr-v1\n"
 
 // QRCode is the moving part c of the QR code at t seconds: the first 16
