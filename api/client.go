@@ -53,6 +53,13 @@ func (c *Client) Cancel(ctx context.Context, s StartResponse, verifier string) (
 	return out, c.do(ctx, http.MethodPost, "/auth/session/"+s.SessionID+"/cancel", bearer(s, verifier), nil, &out)
 }
 
+// Return brings the browser back that started a session and handed over to an
+// app on its own device. Code is what the app's returnUrl has behind its #.
+func (c *Client) Return(ctx context.Context, s StartResponse, verifier, code string) (StatusResponse, error) {
+	var out StatusResponse
+	return out, c.do(ctx, http.MethodPost, "/auth/session/"+s.SessionID+"/return", bearer(s, verifier), ReturnRequest{Code: &code}, &out)
+}
+
 // CancelAsService gives a session up, as the service that started it.
 func (c *Client) CancelAsService(ctx context.Context, sessionID string) (StatusResponse, error) {
 	var out StatusResponse

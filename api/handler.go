@@ -13,6 +13,7 @@ import (
 	"countersign/crypto/keyring"
 	"countersign/device"
 	"countersign/session"
+	"countersign/web"
 	"countersign/ws"
 
 	"github.com/labstack/echo/v4"
@@ -26,10 +27,12 @@ type Handler struct {
 	Sessions       *session.Service
 	Devices        *device.Registry
 	Hub            *ws.Hub
+	Phones         *ws.Phones
 	Keys           interface{ Ring() keyring.Ring }
 	// Unavailable says whether an error means that the store cannot be reached.
 	Unavailable func(error) bool
 	Log         *slog.Logger
+	Pages       *web.Pages
 
 	browsers browserNames
 }
@@ -49,12 +52,15 @@ func (h *Handler) Mount(e *echo.Echo) {
 	auth.OPTIONS("/session/:id/events", preflight, browser...)
 	auth.POST("/session/:id/cancel", h.cancel, browser...)
 	auth.OPTIONS("/session/:id/cancel", preflight, browser...)
+	auth.POST("/session/:id/return", h.comeBack, browser...)
+	auth.OPTIONS("/session/:id/return", preflight, browser...)
 	auth.POST("/pending", h.pending, noStore)
 	auth.POST("/claim", h.claim, noStore)
 	auth.POST("/verify", h.verify, noStore)
 	e.POST("/enroll", h.enrol, noStore)
+	h.mountDevices(e)
 	e.GET("/ws/session/:id", h.socket)
-	e.GET("/s/:id", h.link)
+	h.mountPages(e)
 	e.GET("/.well-known/jwks.json", h.jwks, anyOrigin)
 	e.GET("/.well-known/openid-configuration", h.discovery, anyOrigin)
 }

@@ -72,6 +72,8 @@ type ClaimResponse struct {
 type VerifyResponse struct {
 	Status    string `json:"status"`
 	SessionID string `json:"sessionId"`
+	// ReturnURL brings the browser back that handed over on the same device.
+	ReturnURL string `json:"returnUrl,omitempty"`
 }
 
 // signed checks the form of what every request carries.
@@ -162,7 +164,7 @@ func (h *Handler) verify(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	return c.JSON(http.StatusOK, VerifyResponse{Status: out.Status, SessionID: string(v.Session)})
+	return c.JSON(http.StatusOK, VerifyResponse{Status: out.Status, SessionID: string(v.Session), ReturnURL: h.returnURL(v.Session, out.Return)})
 }
 
 // verification checks the form of a decision.

@@ -65,8 +65,10 @@ var codes = map[string]struct {
 	"revoked":                {403, "Revoked"},
 	"invalid_otp":            {403, "Invalid code"},
 	"invalid_scan":           {403, "Invalid scan"},
+	"invalid_return":         {403, "Invalid return"},
 	"not_enrolled":           {404, "Not enrolled"},
 	"session_not_found":      {404, "Session not found"},
+	"device_not_found":       {404, "Device not found"},
 	"code_unknown":           {404, "Enrolment code unknown"},
 	"not_found":              {404, "Not found"},
 	"method_not_allowed":     {405, "Method not allowed"},
@@ -104,6 +106,7 @@ var answers = []struct {
 	{session.ErrNotClaimed, "not_claimed", "claim the session first"},
 	{session.ErrAlreadyClaimed, "already_claimed", "another phone has opened the session"},
 	{session.ErrScan, "invalid_scan", "scan the moving QR code"},
+	{session.ErrReturn, "invalid_return", "the code is not that of this session's returnUrl"},
 	{session.ErrDisplay, "display_changed", "displayHash is not that of the text given at the claim"},
 	{session.ErrScope, "scope_not_allowed", "a scope that is not allowed here, or a required one missing"},
 	{session.ErrMode, "mode_not_allowed", "the service does not allow this mode"},
@@ -119,6 +122,7 @@ var answers = []struct {
 	{device.ErrReplayed, "replayed", "the nonce was used before"},
 	{device.ErrCodeUnknown, "code_unknown", "no such enrolment code, or it was used, or has expired"},
 	{device.ErrAlreadyEnrolled, "already_enrolled", "the key belongs to a device already"},
+	{device.ErrDeviceNotFound, "device_not_found", "the identity has no such device, or it is revoked"},
 	{device.ErrTooManyDevices, "too_many_devices", "the identity has as many devices as it may"},
 	{ws.ErrRefused, "invalid_ws_token", "the wsToken or the verifier is missing or wrong"},
 	{ws.ErrVerifierMissing, "invalid_ws_token", "the wsToken or the verifier is missing or wrong"},
@@ -149,7 +153,7 @@ func (h *Handler) translate(err error) refusal {
 		if locked.After == 0 {
 			locked.After = retryOperator
 		}
-		return refusal{code: "locked", detail: "too many wrong codes", retry: locked.After}
+		return refusal{code: "locked", detail: "the device or its identity is locked", retry: locked.After}
 	}
 	for _, a := range answers {
 		if errors.Is(err, a.err) {

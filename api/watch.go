@@ -54,7 +54,7 @@ func (h *Handler) poll(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, PollResponse{Status: p.Status.String(), Messages: p.Messages})
+	return c.JSON(http.StatusOK, PollResponse{Status: p.Status.Status(), Messages: p.Messages})
 }
 
 func (h *Handler) events(c echo.Context) error {

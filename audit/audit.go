@@ -20,6 +20,7 @@ type Kind string
 const (
 	SessionStarted   Kind = "session.started"
 	SessionClaimed   Kind = "session.claimed"
+	SessionConfirmed Kind = "session.confirmed" // approved on the browser's own device, which has to come back
 	SessionApproved  Kind = "session.approved"
 	SessionRejected  Kind = "session.rejected"
 	SessionExpired   Kind = "session.expired"
@@ -34,6 +35,8 @@ const (
 	IdentityAdded   Kind = "identity.added"
 	IdentityRevoked Kind = "identity.revoked"
 	DeviceEnrolled  Kind = "device.enrolled"
+	DeviceRenamed   Kind = "device.renamed"
+	DeviceRotated   Kind = "device.rotated" // another key
 	DeviceRevoked   Kind = "device.revoked"
 	EnrolmentCoded  Kind = "enrolment.code_made"
 
@@ -45,9 +48,9 @@ const (
 // Kinds lists every kind, in the order of the documentation.
 func Kinds() []Kind {
 	return []Kind{
-		SessionStarted, SessionClaimed, SessionApproved, SessionRejected, SessionExpired, SessionCancelled,
+		SessionStarted, SessionClaimed, SessionConfirmed, SessionApproved, SessionRejected, SessionExpired, SessionCancelled,
 		CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,
-		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRevoked, EnrolmentCoded,
+		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceRevoked, EnrolmentCoded,
 		KeyRotated, RecordTampered, RequestsLimited,
 	}
 }

@@ -21,6 +21,9 @@ var (
 	ErrCodeUnknown = errors.New("device: enrolment code unknown")
 	// ErrAlreadyEnrolled: the key belongs to a device already.
 	ErrAlreadyEnrolled = errors.New("device: key already enrolled")
+	// ErrDeviceNotFound: the identity has no such device, or it is revoked; told
+	// to a phone of the identity only.
+	ErrDeviceNotFound = errors.New("device: no such device")
 	// ErrTooManyDevices: the identity has [MaxDevices] devices.
 	ErrTooManyDevices = errors.New("device: too many devices")
 )
@@ -34,7 +37,8 @@ type LimitedError struct {
 // Error implements error.
 func (l LimitedError) Error() string { return "too many requests, again in " + l.After.String() }
 
-// LockedError is the error of a device or identity with too many wrong codes.
+// LockedError is the error of a device or identity that is locked: by too many
+// wrong codes, or by one of its own phones.
 type LockedError struct {
 	// After is when the lock ends, from now; 0: when an operator lifts it.
 	After time.Duration

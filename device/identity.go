@@ -35,12 +35,15 @@ func (s Status) String() string {
 
 // An Identity is somebody who can approve, with their devices.
 type Identity struct {
-	ID        TokenID
-	Version   uint64 // 0: not stored yet
-	Status    Status
-	CreatedAt time.Time
-	Claims    Claims
-	Devices   []Device
+	ID      TokenID
+	Version uint64 // 0: not stored yet
+	Status  Status
+	// LockedUntil ends the lock that a phone of the identity asked for; zero:
+	// none did. See [Identity.LockedAt].
+	LockedUntil time.Time
+	CreatedAt   time.Time
+	Claims      Claims
+	Devices     []Device
 	// Resealable says that it was read from a record sealed under a master
 	// secret that is not the first; storing it again ends that.
 	Resealable bool

@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"time"
 
 	"countersign/audit"
 )
@@ -11,25 +12,34 @@ import (
 // Revoke ends an identity for good, with all its devices. It may be repeated.
 // ErrUnknown.
 func (r *Registry) Revoke(ctx context.Context, id TokenID) error {
-	return r.setStatus(ctx, id, audit.IdentityRevoked, func(s Status) (Status, bool) { return Revoked, s != Revoked })
+	return r.operate(ctx, id, audit.IdentityRevoked, func(i Identity) Identity {
+		if i.Status == Revoked {
+			return i
+		}
+		return i.SetStatus(Revoked)
+	})
 }
 
-// Unlock lifts the lock of an identity; what was counted against it is the
-// caller's to forget, or the next wrong code locks it again. An identity that is
-// not locked is left as it is. ErrUnknown.
+// Unlock lifts the locks of an identity, whoever set them; what was counted
+// against it is the caller's to forget, or the next wrong code locks it again. An
+// identity that is not locked is left as it is. ErrUnknown.
 func (r *Registry) Unlock(ctx context.Context, id TokenID) error {
-	return r.setStatus(ctx, id, audit.IdentityUnlocked, func(s Status) (Status, bool) { return Active, s == Locked })
+	return r.operate(ctx, id, audit.IdentityUnlocked, func(i Identity) Identity {
+		if i.Status == Revoked || i.LockedAt(r.Now()) == nil {
+			return i
+		}
+		i.LockedUntil = time.Time{}
+		return i.SetStatus(Active)
+	})
 }
 
-// setStatus changes an identity's status, and records it if it did.
-func (r *Registry) setStatus(ctx context.Context, id TokenID, kind audit.Kind, next func(Status) (Status, bool)) error {
+// operate changes an identity, and records it if it did.
+func (r *Registry) operate(ctx context.Context, id TokenID, kind audit.Kind, change func(Identity) Identity) error {
 	changed := false
 	_, err := r.Change(ctx, id, func(i Identity) (Identity, error) {
-		var s Status
-		if s, changed = next(i.Status); !changed {
-			return i, nil
-		}
-		return i.SetStatus(s), nil
+		next := change(i)
+		changed = next.Version != i.Version
+		return next, nil
 	})
 	if err != nil || !changed {
 		return err

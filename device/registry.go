@@ -44,8 +44,12 @@ type Registry struct {
 	Open       bool // an enrolment without a code makes a new identity; development only
 	Store      Store
 	Enrolments Enrolments
+	Nonces     Nonces // needed by what phones ask for, not by operators
 	Audit      audit.Recorder
 	Now        func() time.Time
+	// Inspect, if set, is told of each text whose signature was checked; for
+	// development only, as texts have codes in them.
+	Inspect func(text []byte, good bool)
 }
 
 // An Enrolment is a phone's wish to act for an identity.
@@ -73,8 +77,7 @@ func (r *Registry) Enrol(ctx context.Context, e Enrolment) (TokenID, Device, err
 	if !Fresh(e.Timestamp, now) {
 		return "", Device{}, ErrStale
 	}
-	sig, err := p256.DecodeSignature(e.Signature)
-	if err != nil || !e.Key.Verify(e.Text(r.Issuer), sig) {
+	if !r.verify(e.Key, e.Text(r.Issuer), e.Signature) {
 		return "", Device{}, ErrSignature
 	}
 	open := e.Code == "" && r.Open
@@ -109,6 +112,16 @@ func (r *Registry) Enrol(ctx context.Context, e Enrolment) (TokenID, Device, err
 		return "", Device{}, err
 	}
 	return id, d, r.Audit.Record(ctx, audit.Event{Time: now, Kind: audit.DeviceEnrolled, Token: string(id), Device: string(d.ID), Address: e.Address})
+}
+
+// verify says whether a signature, as sent, is key's over a text.
+func (r *Registry) verify(key p256.PublicKey, text []byte, signature string) bool {
+	sig, err := p256.DecodeSignature(signature)
+	good := err == nil && key.Verify(text, sig)
+	if r.Inspect != nil {
+		r.Inspect(text, good)
+	}
+	return good
 }
 
 // full says whether the identity has no room for another device. It is asked
@@ -149,8 +162,13 @@ func (r *Registry) Add(ctx context.Context, c Claims) (Identity, error) {
 	return i, r.Audit.Record(ctx, audit.Event{Time: now, Kind: audit.IdentityAdded, Token: string(i.ID)})
 }
 
-// NewCode makes an enrolment code for an identity.
+// NewCode makes an enrolment code for an identity, as operators do.
 func (r *Registry) NewCode(ctx context.Context, id TokenID) (EnrolmentCode, time.Time, error) {
+	return r.newCode(ctx, id, audit.Event{})
+}
+
+// newCode makes a code; e says who asked for it.
+func (r *Registry) newCode(ctx context.Context, id TokenID, e audit.Event) (EnrolmentCode, time.Time, error) {
 	i, err := r.Store.Identity(ctx, id)
 	if err != nil {
 		return "", time.Time{}, err
@@ -163,7 +181,8 @@ func (r *Registry) NewCode(ctx context.Context, id TokenID) (EnrolmentCode, time
 	if err := r.Enrolments.PutCode(ctx, code, id, CodeLifetime); err != nil {
 		return "", time.Time{}, err
 	}
-	err = r.Audit.Record(ctx, audit.Event{Time: now, Kind: audit.EnrolmentCoded, Token: string(id)})
+	e.Time, e.Kind, e.Token = now, audit.EnrolmentCoded, string(id)
+	err = r.Audit.Record(ctx, e)
 	return code, now.Add(CodeLifetime).Truncate(time.Second), err
 }
 

@@ -21,6 +21,9 @@ const (
 	VerifyPurpose  Purpose = "countersign-verify-v1"
 )
 
+// DevicePurpose is that of a verb, and of the phone's socket.
+func DevicePurpose(v Verb) Purpose { return Purpose("countersign-device-" + string(v) + "-v1") }
+
 // SignedText joins the lines a phone signs: the purpose, the issuer and the
 // rest, by one newline each and none at the end. A value with a control
 // character must have been refused before ([HasControl]), or lines could be

@@ -226,9 +226,17 @@ func (k *configCheck) times() {
 func (k *configCheck) enrollment() {
 	k.oneOf("enrollment", k.cfg.Enrollment, "code", "open")
 	u, err := url.Parse(k.cfg.Issuer)
-	if k.cfg.Enrollment == "open" && k.cfg.Issuer != "" && (err != nil || !isLoopbackHost(u.Hostname())) {
+	if k.cfg.Enrollment == "open" && k.cfg.Issuer != "" && (err != nil || !k.enrolsOpenly(u.Hostname())) {
 		k.fail("enrollment", "open lets anyone enrol, so it is allowed only while the issuer is this machine", "write enrollment: code, or an issuer such as http://localhost:8080")
 	}
+}
+
+// enrolsOpenly says whether anyone may enrol at an issuer of that host: at this
+// machine and, for development, at an address of its private network.
+func (k *configCheck) enrolsOpenly(host string) bool {
+	a, err := netip.ParseAddr(host)
+	near := err == nil && (a.IsPrivate() || a.IsLinkLocalUnicast())
+	return isLoopbackHost(host) || k.kind == ForDev && near
 }
 
 func (k *configCheck) limits() {

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,27 @@ func (k *configCheck) services() {
 		k.serviceModes(path, s)
 		k.serviceOIDC(path, s)
 		k.webhook(path, s)
+		k.page(path, s)
+	}
+}
+
+// hexColor is how a colour is written.
+var hexColor = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+// page checks what a browser is shown, and where it is sent.
+func (k *configCheck) page(path string, s ServiceConfig) {
+	if c := s.Branding.Color; c != "" && !hexColor.MatchString(c) {
+		k.fail(path+".branding.color", "is not a colour", "six hexadecimal digits, such as #005eb8; in quotes, because # begins a comment")
+	}
+	if s.ReturnURL == "" {
+		return
+	}
+	u, err := url.Parse(s.ReturnURL)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || strings.Contains(s.ReturnURL, "#"):
+		k.fail(path+".returnURL", "is not the URL of a page", "such as https://bank.example/login, without a fragment")
+	case !slices.Contains(s.Origins, u.Scheme+"://"+u.Host):
+		k.fail(path+".returnURL", "is on none of the service's origins", "the page of the service that shows the login")
 	}
 }
 

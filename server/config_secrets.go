@@ -114,7 +114,9 @@ func (r *secretReader) fail(path, what, hint string) {
 }
 
 // read returns the content of file, or nil when it is not named or not good.
-func (r *secretReader) read(path, file string) []byte {
+func (r *secretReader) read(path, file string) []byte { return r.readUpTo(path, file, maxSecretBytes) }
+
+func (r *secretReader) readUpTo(path, file string, most int64) []byte {
 	if file == "" {
 		return nil
 	}
@@ -124,12 +126,12 @@ func (r *secretReader) read(path, file string) []byte {
 		return nil
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
 	switch {
 	case err != nil:
 		r.fail(path, "the file it names cannot be read: "+fileTrouble(err), "the key takes the path of a file")
-	case len(text) > maxSecretBytes:
-		r.fail(path, "the file it names is larger than 16 KiB", "")
+	case int64(len(text)) > most:
+		r.fail(path, fmt.Sprintf("the file it names is larger than %d KiB", most>>10), "")
 	case len(bytes.TrimSpace(text)) == 0:
 		r.fail(path, "the file it names is empty", "")
 	default:

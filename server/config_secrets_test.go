@@ -142,3 +142,35 @@ func TestRedisPasswordOfTheURL(t *testing.T) {
 		}
 	}
 }
+
+// A logo is an image by its content, whatever its name says.
+func TestReadBrands(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, tc := range []struct{ content, kind, want string }{
+		{"\x89PNG\r\n\x1a\n0000", "image/png", ""},
+		{"<?xml version=\"1.0\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\"/>", "image/svg+xml", ""},
+		{"<html><script>alert(1)</script>", "", "no image known here"},
+		{"\x89PNG\r\n\x1a\n" + strings.Repeat("0", maxLogo), "", "larger than 64 KiB"},
+		{"", "", "is empty"},
+	} {
+		cfg := Defaults()
+		s := serviceDefaults()
+		s.ID, s.Name, s.Branding.LogoFile = "shop", "Shop", write("logo", tc.content)
+		cfg.Services = []ServiceConfig{s}
+		brands, err := cfg.ReadBrands()
+		if tc.want == "" && (err != nil || brands["shop"].LogoType != tc.kind || brands["shop"].Name != "Shop") {
+			t.Errorf("%.20q: %+v, %v", tc.content, brands["shop"].LogoType, err)
+		}
+		if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%.20q: %v, want %s", tc.content, err, tc.want)
+		}
+	}
+}

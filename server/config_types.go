@@ -170,6 +170,10 @@ type ServiceConfig struct {
 	AcceptV0 bool `koanf:"acceptV0"`
 	// Sends CONFIRMED instead of DONE in web socket notifications, as older pages expect.
 	LegacyAuthResult bool `koanf:"legacyAuthResult"`
+	// The service's own page that shows the login, on one of its `origins`: the browser comes back to it from an app on the same device. Empty: only the hosted login page offers such an app.
+	ReturnURL string `koanf:"returnURL"`
+	// How the hosted login page looks for it.
+	Branding BrandingConfig `koanf:"branding"`
 	// Events for its back end.
 	Webhook WebhookConfig `koanf:"webhook"`
 }
@@ -182,6 +186,15 @@ type ScopesConfig struct {
 	Default []string `koanf:"default"`
 	// Scopes the user cannot switch off on the phone; all must be in `allowed`.
 	Required []string `koanf:"required"`
+}
+
+// BrandingConfig is how the hosted login page looks for a service; its name is
+// that of the service.
+type BrandingConfig struct {
+	// Image shown above the login: PNG, JPEG, WebP or SVG, at most 64 KiB; empty: none.
+	LogoFile string `koanf:"logoFile"`
+	// Colour of buttons and links, `#rrggbb`; what is written on it is black or white, whichever reads better. Empty: blue.
+	Color string `koanf:"color"`
 }
 
 // WebhookConfig is where a service gets its events.

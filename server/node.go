@@ -17,6 +17,7 @@ import (
 	"countersign/device"
 	"countersign/session"
 	"countersign/store"
+	"countersign/web"
 	"countersign/ws"
 
 	"github.com/labstack/echo/v4"
@@ -32,8 +33,13 @@ type Options struct {
 	Version string
 	// OnReady is called once the node serves, with the addresses it serves on.
 	OnReady func(public, ops net.Addr)
+	// Demo lets the login page show every state without a session; for
+	// development only.
+	Demo bool
 	// DropHint loses a message between nodes when it answers true; for tests.
 	DropHint func() bool
+	// Inspector sees everything; for development only.
+	Inspector Inspector
 }
 
 // A Node is one server of a cluster.
@@ -52,7 +58,9 @@ type Node struct {
 	sessions *session.Service
 	devices  *device.Registry
 	hub      *ws.Hub
+	phones   *ws.Phones
 	parties  *parties
+	pages    *web.Pages
 
 	started  atomic.Bool // Redis was reached, and the public listener serves
 	draining atomic.Bool
@@ -71,6 +79,13 @@ func New(cfg Config, secrets Secrets, o Options) (*Node, error) {
 			return nil, err
 		}
 		n.secrets.Master = master
+	}
+	brands, err := cfg.ReadBrands()
+	if err != nil {
+		return nil, err
+	}
+	if n.pages, err = web.New(web.Options{Issuer: cfg.Issuer, Brands: brands, Demo: o.Demo}); err != nil {
+		return nil, err
 	}
 	if err := n.openStore(); err != nil {
 		return nil, err
@@ -102,7 +117,7 @@ func (n *Node) openStore() (err error) {
 		return err
 	}
 	n.stream = n.store.AuditStream(n.log)
-	recorder.to = audit.Tee(logSink{n.log}, n.metrics, n.stream)
+	recorder.to = n.recorder()
 	n.bus = n.store.Bus()
 	n.bus.Dropped = n.opts.DropHint
 	n.keys = n.store.SigningKeys()
@@ -143,19 +158,22 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 
 // wire makes the rooms' services.
 func (n *Node) wire() {
-	recorder := audit.Tee(logSink{n.log}, n.metrics, n.stream)
+	recorder := n.recorder()
 	n.parties = newParties(n.cfg, n.secrets)
 	n.devices = &device.Registry{Issuer: n.cfg.Issuer, Open: n.cfg.Enrollment == "open", Store: n.store, Enrolments: n.store,
-		Audit: recorder, Now: n.store.Now}
+		Nonces: n.store, Audit: recorder, Now: n.store.Now}
 	n.sessions = &session.Service{
 		Issuer: n.cfg.Issuer, Lifetime: n.cfg.Session.TTL, Period: n.cfg.OTP.Period, Tolerance: n.cfg.OTP.Tolerance,
 		Window: session.Window{Back: n.cfg.QR.Back, Ahead: n.cfg.QR.Ahead}, MaxWrong: n.cfg.Limits.WrongCodesInARow,
-		Secrets: session.Secrets{Master: n.secrets.Master}, Parties: n.parties, Store: n.store, Phones: n.store,
+		Secrets: session.Secrets{Master: n.secrets.Master}, Parties: n.parties, Store: n.store, Phones: n.store, Lists: n.store,
 		Idempotency: n.store, Keys: n.keys, Devices: n.devices, Audit: recorder, Now: n.store.Now,
 	}
 	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
 		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}
+	n.phones = &ws.Phones{Hub: n.hub}
+	n.bus.Phones = n.phones
 	n.metrics.watch(n.hub.Count)
+	n.inspect()
 }
 
 // handler is the public listener's.
@@ -163,10 +181,10 @@ func (n *Node) handler() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Pairwise: n.parties.pairwise(), Sessions: n.sessions,
-		Devices: n.devices, Hub: n.hub, Keys: n.keys, Log: n.log,
+		Devices: n.devices, Hub: n.hub, Phones: n.phones, Keys: n.keys, Log: n.log, Pages: n.pages,
 		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) }}
 	h.Mount(e)
-	return e
+	return n.inspected(e)
 }
 
 // Registry gives the node's identities, for tools in the same process.

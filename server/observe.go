@@ -18,7 +18,7 @@ type logSink struct{ log *slog.Logger }
 func (l logSink) Record(ctx context.Context, e audit.Event) error {
 	level := slog.LevelInfo
 	switch e.Kind {
-	case audit.SessionStarted, audit.SessionClaimed, audit.SessionApproved, audit.SessionExpired, audit.SessionCancelled:
+	case audit.SessionStarted, audit.SessionClaimed, audit.SessionConfirmed, audit.SessionApproved, audit.SessionExpired, audit.SessionCancelled:
 		level = slog.LevelDebug
 	case audit.RecordTampered:
 		level = slog.LevelError

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -48,7 +49,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	n.background(background)
 	server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes}
+		IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
 	failed := background.serve(server, public)
 	n.started.Store(true)
 	n.ready(public, ops)
@@ -96,6 +97,7 @@ func (n *Node) background(g *group) {
 	g.run(n.store.Run)
 	g.run(n.stream.Run)
 	g.run(n.hub.Run)
+	g.run(n.phones.Run)
 	g.run(func(ctx context.Context) { n.bus.Run(ctx, n.hub) })
 	g.run(func(ctx context.Context) {
 		n.keys.Run(ctx, func(err error) { n.log.Warn("signing keys not refreshed", "error", err) })
@@ -110,7 +112,10 @@ func (n *Node) drain(server *http.Server) error {
 	n.log.Info("draining", "sockets", n.hub.Count())
 	ctx, cancel := context.WithTimeout(context.Background(), exitWithin)
 	defer cancel()
-	n.hub.Drain(ctx, drainOver)
+	var sockets sync.WaitGroup
+	sockets.Go(func() { n.hub.Drain(ctx, drainOver) })
+	sockets.Go(func() { n.phones.Drain(ctx, drainOver) })
+	sockets.Wait()
 	if err := server.Shutdown(ctx); err != nil {
 		n.log.Warn("requests were still in flight", "error", err)
 		return errors.Join(server.Close())

@@ -22,6 +22,8 @@ var (
 	ErrAlreadyClaimed = errors.New("session: already claimed")
 	// ErrScan: the scanned part of the moving QR code is missing, wrong or too old.
 	ErrScan = errors.New("session: invalid scan")
+	// ErrReturn: the code that a browser came back with is not this session's.
+	ErrReturn = errors.New("session: invalid return")
 	// ErrDisplay: the phone showed another text than it was given.
 	ErrDisplay = errors.New("session: display changed")
 	// ErrScope: a scope that was not asked for, or a required one missing.

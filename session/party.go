@@ -33,6 +33,9 @@ type RelyingParty struct {
 	RequireBinding bool // a start without challenge is refused
 	AcceptV0       bool // legacy signatures are taken
 
+	// ReturnURL is the service's page that shows its logins; empty: none.
+	ReturnURL string
+
 	ResponseKey []byte // 32 bytes, of the approved message's hash
 	SubjectKey  []byte // 32 bytes, of the pairwise ids
 }

@@ -22,13 +22,17 @@ type Signed struct {
 
 // signature gives the device if the phone's signature over text is good, and
 // whether the device was known at all.
-func (sg Signed) signature(i device.Identity, text []byte) (d device.Device, err error) {
+func (svc *Service) signature(sg Signed, i device.Identity, text []byte) (d device.Device, err error) {
 	d, known := i.Device(sg.Device)
 	if !known {
 		return d, device.ErrUnknown
 	}
 	sig, err := p256.DecodeSignature(sg.Signature)
-	if err != nil || !d.Key.Verify(text, sig) {
+	good := err == nil && d.Key.Verify(text, sig)
+	if svc.Inspect != nil {
+		svc.Inspect(text, good)
+	}
+	if !good {
 		return d, device.ErrSignature
 	}
 	return d, nil
@@ -36,8 +40,8 @@ func (sg Signed) signature(i device.Identity, text []byte) (d device.Device, err
 
 // locked says whether the identity or the asking device may not go on.
 func locked(o Opened, now time.Time) error {
-	if o.Identity.Status == device.Locked {
-		return device.LockedError{}
+	if err := o.Identity.LockedAt(now); err != nil {
+		return err
 	}
 	if after := o.Standing.Locked.Sub(now); after > 0 {
 		return device.LockedError{After: after}
@@ -120,7 +124,7 @@ func (svc *Service) claim(o Opened, r ClaimRequest) (Action, device.Device, erro
 	if err := admits(o, r.Token); err != nil {
 		return Action{}, device.Device{}, err
 	}
-	d, err := r.signature(o.Identity, r.text(svc.Issuer))
+	d, err := svc.signature(r.Signed, o.Identity, r.text(svc.Issuer))
 	if err != nil {
 		return Action{}, d, err
 	}
@@ -211,7 +215,7 @@ func (svc *Service) Pending(ctx context.Context, r PendingRequest) ([]Waiting, e
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.signature(o.Identity, r.text(svc.Issuer))
+	d, err := svc.signature(r.Signed, o.Identity, r.text(svc.Issuer))
 	if err != nil {
 		return nil, err
 	}
@@ -222,10 +226,16 @@ func (svc *Service) Pending(ctx context.Context, r PendingRequest) ([]Waiting, e
 	if err != nil {
 		return nil, err
 	}
+	return svc.waiting(o.Standing, sessions, now), svc.markV1(ctx, r.Token, d)
+}
+
+// waiting gives, of the sessions listed to an identity, those that a phone of it
+// is told of.
+func (svc *Service) waiting(x Standing, sessions []Session, now time.Time) []Waiting {
 	out := []Waiting{}
 	for _, s := range sessions {
 		party, ok := svc.Parties.Party(s.Service)
-		if !ok || !s.State.Open() || s.Due(now) || o.Standing.frozen(s) {
+		if !ok || !s.State.Undecided() || s.Due(now) || x.frozen(s) {
 			continue
 		}
 		w := Waiting{Session: s, Service: party.Name}
@@ -234,5 +244,5 @@ func (svc *Service) Pending(ctx context.Context, r PendingRequest) ([]Waiting, e
 		}
 		out = append(out, w)
 	}
-	return out, svc.markV1(ctx, r.Token, d)
+	return out
 }

@@ -57,11 +57,42 @@ func QRCode(qrKey []byte, id ID, t int64) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:16]
 }
 
+const (
+	handoverLabel = "countersign-handover-v1\n"
+	// handedOver is what a scan begins with that came by the link on the
+	// browser's own device.
+	handedOver = "h:"
+)
+
+// Handover is the part h of the link by which a page hands over to an app on
+// its own device: the first 16 base64url characters of
+// HMAC-SHA256(qrKey, "countersign-handover-v1\n{id}").
+func Handover(qrKey []byte, id ID) string {
+	h := hmac.New(sha256.New, qrKey)
+	h.Write([]byte(handoverLabel + string(id)))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:16]
+}
+
+// ReturnCode is what the phone sends the browser back with: 43 characters.
+func (x Secrets) ReturnCode(s Session) string {
+	mac, _ := x.Master.MAC(s.Secret, keyring.Return, []byte(s.ID))
+	return base64.RawURLEncoding.EncodeToString(mac[:])
+}
+
+// goodReturn says, in constant time, whether code is the session's.
+func (x Secrets) goodReturn(s Session, code string) bool {
+	return subtle.ConstantTimeCompare([]byte(code), []byte(x.ReturnCode(s))) == 1
+}
+
 // Window is how far the t of a scanned QR code may be from the session's age.
 type Window struct{ Back, Ahead time.Duration }
 
-// goodScan says whether scan is {t}:{c} of this session and not too old.
+// goodScan says whether scan is {t}:{c} of this session and not too old, or
+// h:{h} of its link.
 func (x Secrets) goodScan(s Session, scan string, w Window, now time.Time) bool {
+	if h, ok := strings.CutPrefix(scan, handedOver); ok {
+		return subtle.ConstantTimeCompare([]byte(h), []byte(Handover(x.QRKey(s), s.ID))) == 1
+	}
 	t, c, found := strings.Cut(scan, ":")
 	seconds, err := strconv.ParseInt(t, 10, 32)
 	if !found || err != nil || seconds < 0 || strconv.FormatInt(seconds, 10) != t {

@@ -23,11 +23,15 @@ type Service struct {
 	Parties     Parties
 	Store       Store
 	Phones      Phones
+	Lists       Lists
 	Idempotency Idempotency
 	Keys        Keys
 	Devices     *device.Registry
 	Audit       audit.Recorder
 	Now         func() time.Time
+	// Inspect, if set, is told of each text whose signature was checked; for
+	// development only, as texts have codes in them.
+	Inspect func(text []byte, good bool)
 }
 
 // tries bounds how often a change is tried again. Every conflict means that
@@ -108,6 +112,29 @@ func (svc *Service) Cancel(ctx context.Context, id ID, by Canceller) (Session, e
 	return s, err
 }
 
+// Return ends a session that was approved on the device of its browser, once
+// that browser has come back with the code that only the phone was told. It
+// may be repeated. ErrNotFound, ErrReturn, ErrExpired, ErrResolved.
+func (svc *Service) Return(ctx context.Context, id ID, code string) (Session, error) {
+	s, err := svc.change(context.WithoutCancel(ctx), svc.session(id), func(o Opened) (Action, Effects, error) {
+		var e Effects
+		if !svc.Secrets.goodReturn(o.Session, code) {
+			return Action{}, e, ErrReturn
+		}
+		if o.Session.State == Approved {
+			return Action{}, e, errRepeat
+		}
+		if c := o.Session.Claim; c != nil && c.FirstSeen {
+			e.Browser = o.Session.Requester.mark()
+		}
+		return Action{Verb: DoReturn}, e, nil
+	})
+	if errors.Is(err, errRepeat) {
+		err = nil
+	}
+	return s, err
+}
+
 // Tick brings a session up to the present: it ends it when its time is up, and
 // announces the code of a new period. What it gives is stored.
 func (svc *Service) Tick(ctx context.Context, s Session) (Session, error) {
@@ -136,7 +163,7 @@ func (svc *Service) due(s Session) (Action, bool) {
 		return Action{Verb: DoExpire}, true
 	}
 	period := svc.period(s, now)
-	return Action{Verb: DoRotate, Period: period}, s.State.Open() && period > s.Period
+	return Action{Verb: DoRotate, Period: period}, s.State.Undecided() && period > s.Period
 }
 
 // period is the number of the code's period at a time; the first is 0.
@@ -152,7 +179,7 @@ func (svc *Service) NextTick(s Session) time.Time {
 	if !s.State.Open() {
 		return time.Time{}
 	}
-	if svc.Period > 0 {
+	if svc.Period > 0 && s.State.Undecided() {
 		next := s.CreatedAt.Add(time.Duration(s.Period+1) * svc.Period)
 		if next.Before(s.ExpiresAt) {
 			return next

@@ -12,7 +12,9 @@ import (
 // A State is where a session stands. The wire calls it its status.
 type State uint8
 
-// The states. Pending and Claimed are open, the others are ends.
+// The states. Pending and Claimed are undecided; Returning is approved by a
+// phone, but not told to anybody before the browser that started the session
+// has come back from the app on its own device. The others are ends.
 const (
 	Pending State = iota
 	Claimed
@@ -20,14 +22,15 @@ const (
 	Rejected
 	Expired
 	Cancelled
+	Returning
 )
 
 // states is how many there are.
-const states = int(Cancelled) + 1
+const states = int(Returning) + 1
 
-var stateNames = [states]string{"pending", "claimed", "approved", "rejected", "expired", "cancelled"}
+var stateNames = [states]string{"pending", "claimed", "approved", "rejected", "expired", "cancelled", "returning"}
 
-// String gives the state as the wire has it.
+// String names the state.
 func (s State) String() string {
 	if int(s) >= states {
 		return "unknown"
@@ -35,8 +38,20 @@ func (s State) String() string {
 	return stateNames[s]
 }
 
-// Open says whether the session can still be decided.
-func (s State) Open() bool { return s == Pending || s == Claimed }
+// Status is the state as the wire has it. Watchers do not learn that a session
+// is approved before the browser has come back.
+func (s State) Status() string {
+	if s == Returning {
+		s = Claimed
+	}
+	return s.String()
+}
+
+// Open says whether the session has not ended.
+func (s State) Open() bool { return s == Returning || s.Undecided() }
+
+// Undecided says whether a phone can still decide the session.
+func (s State) Undecided() bool { return s == Pending || s == Claimed }
 
 // A Mode is how the code travels from the browser to the phone.
 type Mode string

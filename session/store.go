@@ -41,6 +41,14 @@ type Phones interface {
 	CountWrong(ctx context.Context, token device.TokenID, id device.ID) (inARow int, locked time.Duration, err error)
 }
 
+// Lists reads what waits for phones that are connected and ask nothing.
+type Lists interface {
+	// Listed reads, for each of several phones, its identity with its standing
+	// and the open sessions listed to it, in as few trips as there are steps and
+	// without counting anybody. The answers have the order of the phones.
+	Listed(ctx context.Context, phones []Phone) ([]Listed, error)
+}
+
 // Idempotency remembers which session an idempotency key started.
 type Idempotency interface {
 	// Recall gives the session and the body's digest that a key stands for;

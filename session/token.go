@@ -24,6 +24,9 @@ const (
 	Typed    = "urn:countersign:typed"
 	Scanned  = "urn:countersign:scanned"
 	Compared = "urn:countersign:compared"
+	// SameDevice: the browser handed over to an app on its own device, and
+	// came back from it.
+	SameDevice = "urn:countersign:same-device"
 )
 
 // errNoKey is an operator's trouble: no key signs yet.
@@ -45,6 +48,8 @@ func (svc *Service) grant(o Opened, v Verification, now time.Time) (*Grant, erro
 		AMR: []string{"swk"}, ACR: Scanned,
 	}
 	switch {
+	case strings.HasPrefix(v.OTP, scanned+handedOver):
+		g.ACR = SameDevice
 	case strings.HasPrefix(v.OTP, scanned):
 	case o.Session.Mode == Compare:
 		g.ACR = Compared

@@ -24,13 +24,15 @@ const (
 	DoRotate                   // the code's period has passed
 	DoCancel                   // the page, the service or an operator gives up
 	DoExpire                   // the time is up
+	DoHandOver                 // the claiming phone approves, on the device of the browser
+	DoReturn                   // the browser that started it came back with the code
 )
 
 // verbs is how many there are.
-const verbs = int(DoExpire) + 1
+const verbs = int(DoReturn) + 1
 
 var verbNames = [verbs]string{"claim", "approve", "approve-v0", "deny", "report", "wrong-code", "wrong-code-v0",
-	"bad-signature", "rotate", "cancel", "expire"}
+	"bad-signature", "rotate", "cancel", "expire", "hand-over", "return"}
 
 // String names the verb.
 func (v Verb) String() string {
@@ -62,13 +64,16 @@ type rule struct {
 // than the state are marked: a wrong code leads to rejected at the third, and
 // a claim by another phone than the first is refused.
 func table(s State, v Verb) rule {
-	if s.Open() {
+	switch {
+	case s.Undecided():
 		return openTable(s, v)
+	case s == Returning:
+		return returningTable(v)
 	}
 	if s == Cancelled && v == DoCancel {
 		return rule{next: Cancelled} // cancelling may be repeated
 	}
-	return rule{err: ErrResolved} // made precise by ended
+	return rule{err: ErrResolved} // made precise by Decided
 }
 
 func openTable(s State, v Verb) rule {
@@ -91,6 +96,25 @@ func openTable(s State, v Verb) rule {
 		return rule{next: Cancelled}
 	case DoExpire:
 		return rule{next: Expired}
+	case DoHandOver:
+		return whenClaimed(s, Returning)
+	case DoReturn:
+		return rule{err: ErrReturn}
+	}
+	return rule{err: ErrResolved}
+}
+
+// returningTable: the phone's decision stands, so only the browser's coming
+// back, its giving up and time move the session.
+func returningTable(v Verb) rule {
+	switch v {
+	case DoReturn:
+		return rule{next: Approved}
+	case DoCancel:
+		return rule{next: Cancelled}
+	case DoExpire:
+		return rule{next: Expired}
+	case DoClaim, DoApprove, DoApproveV0, DoDeny, DoReport, DoWrongCode, DoWrongCodeV0, DoBadSignature, DoRotate, DoHandOver:
 	}
 	return rule{err: ErrResolved}
 }
@@ -109,9 +133,9 @@ func whenUnclaimed(s, next State) rule {
 	return rule{next: next}
 }
 
-// Ended is the error of a session that has ended, by how it ended; nil while
-// it is open.
-func (s Session) Ended() error {
+// Decided is the error of a session that is decided or has ended, by how it
+// ended; nil while a phone can decide it.
+func (s Session) Decided() error {
 	switch s.State {
 	case Pending, Claimed:
 		return nil
@@ -121,7 +145,7 @@ func (s Session) Ended() error {
 		if s.outcome().Reason == TooManyAttempts {
 			return ErrTooManyAttempts
 		}
-	case Approved, Cancelled:
+	case Approved, Cancelled, Returning:
 	}
 	return ErrResolved
 }
@@ -150,8 +174,8 @@ func (s Session) Apply(a Action, now time.Time) (Session, []audit.Event, error) 
 	}
 	r := table(s.State, a.Verb)
 	switch {
-	case r.err != nil && !s.State.Open():
-		return s, nil, s.Ended()
+	case r.err != nil && !s.State.Undecided():
+		return s, nil, s.Decided()
 	case r.err != nil:
 		return s, nil, r.err
 	case a.Verb == DoCancel && s.State == Cancelled:
@@ -204,6 +228,12 @@ func (s *Session) act(a Action) (audit.Kind, string) {
 	case DoExpire:
 		s.say(Message{Type: ExpiredMessage})
 		return audit.SessionExpired, ""
+	case DoHandOver:
+		s.Grant, s.Proof = a.Grant, a.Proof
+		return audit.SessionConfirmed, ""
+	case DoReturn:
+		s.say(Message{Type: ApprovedMessage})
+		return audit.SessionApproved, ""
 	}
 	return "", ""
 }

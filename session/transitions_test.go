@@ -46,6 +46,7 @@ func inStates(t *testing.T) (out []cell) {
 	return []cell{
 		{from: "pending", session: pending, now: now},
 		{from: "claimed", session: claimed, now: now},
+		{from: "returning", session: mustApply(t, claimed, action(DoHandOver), now), now: now},
 		{from: "approved", session: mustApply(t, claimed, action(DoApprove), now), now: now},
 		{from: "rejected, declined", session: mustApply(t, claimed, action(DoDeny), now), now: now},
 		{from: "rejected, three codes", session: locked, now: now},
@@ -165,8 +166,8 @@ func TestTransitionsHoldTogether(t *testing.T) {
 			t.Errorf("%s, %s: refused with %v, and changed", c.from, c.verb, err)
 		case next.State.Open() != next.EndedAt.IsZero():
 			t.Errorf("%s, %s: %s with EndedAt %v", c.from, c.verb, next.State, next.EndedAt)
-		case next.State.Open() != (next.Ended() == nil):
-			t.Errorf("%s, %s: %s and Ended %v", c.from, c.verb, next.State, next.Ended())
+		case next.State.Undecided() != (next.Decided() == nil):
+			t.Errorf("%s, %s: %s and Decided %v", c.from, c.verb, next.State, next.Decided())
 		}
 	}
 }

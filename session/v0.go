@@ -47,7 +47,11 @@ func (svc *Service) signedV0(o Opened, v Verification) (device.Device, string, p
 			continue
 		}
 		for _, text := range v.textsV0() {
-			if d.Key.Verify([]byte(text), sig) {
+			good := d.Key.Verify([]byte(text), sig)
+			if svc.Inspect != nil {
+				svc.Inspect([]byte(text), good)
+			}
+			if good {
 				return d, text, sig, nil
 			}
 		}

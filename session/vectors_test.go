@@ -122,12 +122,12 @@ func TestSignedTexts(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", c.Name, text, c.Text)
 		}
 		for _, v := range c.Valid {
-			if _, err := (Signed{Device: id, Signature: v.Signature}).signature(identity, []byte(text)); err != nil {
+			if _, err := new(Service).signature(Signed{Device: id, Signature: v.Signature}, identity, []byte(text)); err != nil {
 				t.Errorf("%s, %s: %v", c.Name, v.Form, err)
 			}
 		}
 		for _, v := range c.Invalid {
-			if _, err := (Signed{Device: id, Signature: v.Signature}).signature(identity, []byte(text)); err == nil {
+			if _, err := new(Service).signature(Signed{Device: id, Signature: v.Signature}, identity, []byte(text)); err == nil {
 				t.Errorf("%s, %s: accepted", c.Name, v.Why)
 			}
 		}

@@ -50,6 +50,9 @@ func (v Verification) text(issuer, service string) []byte {
 type Outcome struct {
 	Status    string // approved, denied, reported
 	Remaining int    // attempts, with ErrCode
+	// Return is the code that the phone sends the browser back with, when both
+	// are one device; else empty.
+	Return string
 }
 
 // A verdict is a verification decided, but not yet stored.
@@ -79,7 +82,7 @@ func (svc *Service) Verify(ctx context.Context, v Verification) (Outcome, error)
 	})
 	switch {
 	case errors.Is(err, errRepeat):
-		return repeated(s)
+		return svc.repeated(s)
 	case stale && errors.Is(err, ErrNotFound):
 		return Outcome{}, device.ErrStale
 	case err != nil:
@@ -107,7 +110,7 @@ func (svc *Service) answer(ctx context.Context, s Session, v Verification, d ver
 	case d.answer != nil:
 		return Outcome{}, d.answer
 	}
-	return repeated(s)
+	return svc.repeated(s)
 }
 
 // errRepeat says that a request is the very one that decided the session.
@@ -115,7 +118,14 @@ var errRepeat = errors.New("session: identical repeat")
 
 // repeated is the answer to the request that decided the session, the first
 // time and every other.
-func repeated(s Session) (Outcome, error) {
+func (svc *Service) repeated(s Session) (Outcome, error) {
+	if s.Grant != nil {
+		out := Outcome{Status: Approved.String()}
+		if s.Grant.ACR == SameDevice {
+			out.Return = svc.Secrets.ReturnCode(s)
+		}
+		return out, nil
+	}
 	switch s.outcome().Reason {
 	case TooManyAttempts:
 		return Outcome{}, ErrTooManyAttempts
@@ -125,7 +135,7 @@ func repeated(s Session) (Outcome, error) {
 		return Outcome{Status: "reported"}, nil
 	case InvalidSignature, InvalidOTP:
 	}
-	return Outcome{Status: s.State.String()}, nil
+	return Outcome{}, ErrResolved
 }
 
 // judge decides a verification against what was read. An error ends it without
@@ -173,7 +183,7 @@ func staleFirst(stale bool, err error) error {
 // badSignature says whether a bad signature changes anything: the watcher of
 // an open session of this identity is told, a few times.
 func badSignature(s Session, token device.TokenID, now time.Time) error {
-	if s.Subject() != token || !s.State.Open() || s.Due(now) || s.BadSignatures >= MaxBadSignatures {
+	if s.Subject() != token || !s.State.Undecided() || s.Due(now) || s.BadSignatures >= MaxBadSignatures {
 		return device.ErrSignature
 	}
 	return nil
@@ -185,7 +195,7 @@ func (svc *Service) signed(o Opened, v Verification) (device.Device, string, p25
 		return svc.signedV0(o, v)
 	}
 	text := v.text(svc.Issuer, o.Session.Service)
-	d, err := v.signature(o.Identity, text)
+	d, err := svc.signature(v.Signed, o.Identity, text)
 	if err != nil {
 		return d, "", p256.Signature{}, err
 	}
@@ -199,7 +209,7 @@ func (svc *Service) decide(o Opened, v Verification, d device.Device, proof *Pro
 	if s.Due(now) {
 		return verdict{action: Action{Verb: DoExpire}, answer: ErrExpired, device: d}, nil
 	}
-	if err := s.Ended(); err != nil {
+	if err := s.Decided(); err != nil {
 		return verdict{}, err
 	}
 	if !v.V0 {
@@ -228,8 +238,19 @@ func (svc *Service) decide(o Opened, v Verification, d device.Device, proof *Pro
 	if err != nil {
 		return verdict{}, err
 	}
-	a.Verb, a.Grant = verb(v.V0, DoApproveV0, DoApprove), grant
-	return verdict{action: a, effects: rewards(o, d), device: d}, nil
+	a.Grant = grant
+	e := rewards(o, d)
+	switch {
+	case v.V0:
+		a.Verb = DoApproveV0
+	case grant.ACR == SameDevice:
+		// The requester is remembered when it has come back: until then it may
+		// be somebody who sent the user a link.
+		a.Verb, e.Browser = DoHandOver, ""
+	default:
+		a.Verb = DoApprove
+	}
+	return verdict{action: a, effects: e, device: d}, nil
 }
 
 func verb(v0 bool, legacy, present Verb) Verb {

@@ -25,6 +25,8 @@ type Bus struct {
 	st    *Store
 	node  string
 	heard atomic.Int64 // when the last probe came back, unix ms; 0: not yet
+	// Phones hears of calls to phones; nil: this node has none.
+	Phones ws.PhoneListener
 	// Dropped is called for every hint; true drops it. Tests lose hints with it.
 	Dropped func() bool
 }
@@ -53,7 +55,7 @@ func (b *Bus) Run(ctx context.Context, hub ws.Listener) {
 	for ctx.Err() == nil {
 		b.listen(ctx, hub)
 		b.heard.Store(0)
-		hub.Missed()
+		b.missed(hub)
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):
@@ -66,16 +68,19 @@ func (b *Bus) Run(ctx context.Context, hub ws.Listener) {
 func (b *Bus) listen(ctx context.Context, hub ws.Listener) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ps := b.st.db.Subscribe(ctx, b.st.keys.node(b.node))
+	channels := b.channels()
+	ps := b.st.db.Subscribe(ctx, channels...)
 	defer ps.Close()
 	// A subscription does not end with its context.
 	wake := context.AfterFunc(ctx, func() { ps.Close() })
 	defer wake()
-	if _, err := ps.ReceiveTimeout(ctx, handshake); err != nil {
-		return
+	for range channels { // each is acknowledged by itself
+		if _, err := ps.ReceiveTimeout(ctx, handshake); err != nil {
+			return
+		}
 	}
 	// What was published before the subscription is found by reading again.
-	hub.Missed()
+	b.missed(hub)
 	probing := make(chan struct{})
 	go func() {
 		defer close(probing)
@@ -84,6 +89,22 @@ func (b *Bus) listen(ctx context.Context, hub ws.Listener) {
 	b.receive(ctx, ps, hub)
 	cancel()
 	<-probing
+}
+
+func (b *Bus) channels() []string {
+	own := b.st.keys.node(b.node)
+	if b.Phones == nil {
+		return []string{own}
+	}
+	return []string{own, b.st.keys.everyNode()}
+}
+
+// missed says that hints may have been lost.
+func (b *Bus) missed(hub ws.Listener) {
+	hub.Missed()
+	if b.Phones != nil {
+		b.Phones.Missed()
+	}
 }
 
 func (b *Bus) receive(ctx context.Context, ps *redis.PubSub, hub ws.Listener) {
@@ -134,6 +155,10 @@ func (b *Bus) hear(_ context.Context, payload string, hub ws.Listener) {
 		return
 	}
 	if b.Dropped != nil && b.Dropped() {
+		return
+	}
+	if payload[0] == callKind {
+		b.call(payload[1:])
 		return
 	}
 	id, rest, found := strings.Cut(payload[1:], "|")

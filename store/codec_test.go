@@ -63,7 +63,7 @@ func fullSession(t testing.TB) session.Session {
 func fullIdentity(t testing.TB) device.Identity {
 	t.Helper()
 	at := time.UnixMilli(1_700_000_000_000).UTC()
-	return device.Identity{Status: device.Locked, CreatedAt: at,
+	return device.Identity{Status: device.Locked, LockedUntil: at.Add(time.Hour), CreatedAt: at,
 		Claims: device.Claims{"name": json.RawMessage(`"Alice"`), "address": json.RawMessage(`{"country":"DE"}`)},
 		Devices: []device.Device{
 			{ID: "dev_one", Key: fixedKey(t).Public(), Name: "Alice's phone", Platform: "android", CreatedAt: at.Add(time.Second),
@@ -83,11 +83,15 @@ func TestGoldenRecords(t *testing.T) {
 		check(t, err)
 		wantSame(t, got, s)
 	})
-	goldenRecord(t, "identity", identitySchema, encodeIdentity(i), func(b []byte) {
-		got, err := decodeIdentity(b, p256.NewCache(10))
-		check(t, err)
-		wantSame(t, got, i)
-	})
+	unlocked := i
+	unlocked.LockedUntil = time.Time{}
+	for schema, i := range map[int]device.Identity{identitySchema: unlocked, identitySchemaLocked: i} {
+		goldenRecord(t, "identity", schema, encodeIdentity(i), func(b []byte) {
+			got, err := decodeIdentity(b, p256.NewCache(10))
+			check(t, err)
+			wantSame(t, got, i)
+		})
+	}
 }
 
 func goldenRecord(t *testing.T, kind string, schema int, encoded []byte, read func([]byte)) {
@@ -138,7 +142,7 @@ func TestIdentitiesRoundTrip(t *testing.T) {
 	keys := []p256.PublicKey{newPrivate(t).Public(), newPrivate(t).Public(), newPrivate(t).Public()}
 	cache := p256.NewCache(2)
 	rapid.Check(t, func(rt *rapid.T) {
-		want := device.Identity{Status: device.Status(rapid.Uint8().Draw(rt, "status")), CreatedAt: drawTime(rt), Claims: drawClaims(rt)}
+		want := device.Identity{Status: device.Status(rapid.Uint8().Draw(rt, "status")), LockedUntil: drawTime(rt), CreatedAt: drawTime(rt), Claims: drawClaims(rt)}
 		for range rapid.IntRange(0, 5).Draw(rt, "devices") {
 			want.Devices = append(want.Devices, device.Device{ID: device.ID(text(rt)), Key: rapid.SampledFrom(keys).Draw(rt, "key"),
 				Name: text(rt), Platform: text(rt), CreatedAt: drawTime(rt), Revoked: yes(rt), UsedV1: yes(rt)})

@@ -70,13 +70,26 @@ func splitVersion(value string) (version uint64, body string, err error) {
 
 // SwapIdentity implements device.Store.
 func (st *Store) SwapIdentity(ctx context.Context, old, next device.Identity) error {
+	return st.swapIdentity(ctx, old, next, "", 0)
+}
+
+// swapIdentity swaps an identity, and spends the nonce of that key if there is
+// one.
+func (st *Store) swapIdentity(ctx context.Context, old, next device.Identity, nonce string, ttl int64) error {
 	key := st.keys.identity(next.ID)
 	body := string(seal(st.Master, key, next.Version, time.Time{}, encodeIdentity(next)))
-	done, err := st.put(ctx, key, old.Version, next.Version, body)
-	if err != nil {
-		return err
+	names := []string{key}
+	if nonce != "" {
+		names = append(names, nonce)
 	}
-	if !done {
+	done, err := st.scripts.identity.run(ctx, st.db, names, strconv.FormatUint(old.Version, 10), strconv.FormatUint(next.Version, 10), body,
+		st.keys.everyNode(), st.callHint(next.ID), ttl).Int()
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case done == 0:
+		return device.ErrReplayed
+	case done < 0:
 		return device.ErrConflict
 	}
 	st.seen.believe(key, next.Version, body)

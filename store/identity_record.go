@@ -9,12 +9,20 @@ import (
 	"countersign/device"
 )
 
-// identitySchema is the version of the layout below.
-const identitySchema = 1
+// The versions of the layout below. What has no lock is written as the first, so
+// that nodes of before read it.
+const (
+	identitySchema       = 1
+	identitySchemaLocked = 2 // ends with LockedUntil
+)
 
 func encodeIdentity(i device.Identity) []byte {
+	schema := uint64(identitySchema)
+	if !i.LockedUntil.IsZero() {
+		schema = identitySchemaLocked
+	}
 	w := &writer{}
-	w.uint(identitySchema)
+	w.uint(schema)
 	w.uint(uint64(i.Status))
 	w.time(i.CreatedAt)
 	encodeClaims(w, i.Claims)
@@ -28,6 +36,9 @@ func encodeIdentity(i device.Identity) []byte {
 		w.bool(d.Revoked)
 		w.bool(d.UsedV1)
 	}
+	if schema == identitySchemaLocked {
+		w.time(i.LockedUntil)
+	}
 	return w.b
 }
 
@@ -35,7 +46,8 @@ func encodeIdentity(i device.Identity) []byte {
 // those parsed before.
 func decodeIdentity(b []byte, points *p256.Cache) (i device.Identity, err error) {
 	r := &reader{b: b}
-	if r.uint() != identitySchema {
+	schema := r.uint()
+	if schema != identitySchema && schema != identitySchemaLocked {
 		return i, errRecord
 	}
 	i.Status = device.Status(r.uint())
@@ -49,6 +61,9 @@ func decodeIdentity(b []byte, points *p256.Cache) (i device.Identity, err error)
 		d.Name, d.Platform, d.CreatedAt = r.string(), r.string(), r.time()
 		d.Revoked, d.UsedV1 = r.bool(), r.bool()
 		i.Devices = append(i.Devices, d)
+	}
+	if schema == identitySchemaLocked {
+		i.LockedUntil = r.time()
 	}
 	return i, r.end()
 }

@@ -82,6 +82,10 @@ func (k keys) census(part string) string { return k.prefix + ":{census}:" + part
 // node: the channel of a node.
 func (k keys) node(id string) string { return k.prefix + ":node:" + id }
 
+// everyNode: the channel that all nodes with phones listen to. Names of nodes are
+// in upper case.
+func (k keys) everyNode() string { return k.node("all") }
+
 // digest keeps foreign text out of key names: 128 bits of SHA-256.
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))

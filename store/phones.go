@@ -126,18 +126,24 @@ func (st *Store) Pending(ctx context.Context, r session.Request, n session.SeenN
 	}
 	var out []session.Session
 	for i, id := range ids {
-		if errors.Is(gets[i].Err(), redis.Nil) {
-			continue // listed a moment before it is written, or forgotten a moment ago
-		}
-		s, _, err := st.stored(ctx, session.ID(id), gets[i].Val())
-		if errors.Is(err, errOlder) {
-			s, err = st.Session(ctx, session.ID(id))
-		}
-		if err == nil && s.Asked == r.Token {
+		if s, ok := st.listed(ctx, r.Token, session.ID(id), gets[i]); ok {
 			out = append(out, s)
 		}
 	}
 	return out, nil
+}
+
+// listed takes a session apart that is listed to an identity. One that is not
+// there is listed a moment before it is written, or was forgotten a moment ago.
+func (st *Store) listed(ctx context.Context, token device.TokenID, id session.ID, get *redis.StringCmd) (session.Session, bool) {
+	if get.Err() != nil {
+		return session.Session{}, false
+	}
+	s, _, err := st.stored(ctx, id, get.Val())
+	if errors.Is(err, errOlder) {
+		s, err = st.Session(ctx, id)
+	}
+	return s, err == nil && s.Asked == token
 }
 
 // CountWrong implements session.Phones.

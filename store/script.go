@@ -19,19 +19,19 @@ type script struct{ source, sha string }
 
 // scripts are all of them.
 type scripts struct {
-	swap, take, put, limit, enlist, pending, wrong, remember, reserve, once, heads script
+	swap, take, put, identity, limit, enlist, pending, wrong, remember, reserve, once, heads script
 }
 
 func loadScripts() scripts {
 	return scripts{
-		swap: loadScript("swap"), take: loadScript("take"), put: loadScript("put"), limit: loadScript("limit"),
+		swap: loadScript("swap"), take: loadScript("take"), put: loadScript("put"), identity: loadScript("identity"), limit: loadScript("limit"),
 		enlist: loadScript("enlist"), pending: loadScript("pending"), wrong: loadScript("wrong"),
 		remember: loadScript("remember"), reserve: loadScript("reserve"), once: loadScript("once"), heads: loadScript("heads"),
 	}
 }
 
 func (x scripts) all() []script {
-	return []script{x.swap, x.take, x.put, x.limit, x.enlist, x.pending, x.wrong, x.remember, x.reserve, x.once, x.heads}
+	return []script{x.swap, x.take, x.put, x.identity, x.limit, x.enlist, x.pending, x.wrong, x.remember, x.reserve, x.once, x.heads}
 }
 
 func loadScript(name string) script {

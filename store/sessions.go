@@ -103,11 +103,12 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 	value := strconv.FormatUint(s.Version, 10) + "|0||" + s.Challenge + "|" + digest(s.Service) + "|" + body
 	pipe := st.db.Pipeline()
 	limit := st.queueLimit(ctx, pipe, initiateRule, st.Limits.Initiate, s.Address)
-	var listed *call
-	if s.Asked != "" {
-		listed = st.scripts.enlist.queue(ctx, pipe, st.keys.pending(s.Asked), st.Now().UnixMilli(), s.ExpiresAt.UnixMilli(), string(s.ID), st.pendingMost())
-	}
 	pipe.SetArgs(ctx, st.keys.session(s.ID), value, redis.SetArgs{Mode: "NX", TTL: time.Duration(ttl) * time.Millisecond})
+	var listed *call
+	if s.Asked != "" { // whether or not there is such an identity; last, for who hears of it reads the session
+		listed = st.scripts.enlist.queue(ctx, pipe, st.keys.pending(s.Asked), st.Now().UnixMilli(), s.ExpiresAt.UnixMilli(), string(s.ID),
+			st.pendingMost(), st.keys.everyNode(), st.callHint(s.Asked))
+	}
 	calls := []*call{}
 	for _, c := range []*call{limit, listed} {
 		if c != nil {
@@ -195,7 +196,7 @@ func (st *Store) Swap(ctx context.Context, old, next session.Session, e session.
 
 // queueEffects puts what a change does elsewhere into the same trip.
 func (st *Store) queueEffects(ctx context.Context, pipe redis.Pipeliner, s session.Session, e session.Effects) []*call {
-	if s.Asked != "" && !s.State.Open() {
+	if s.Asked != "" && !s.State.Undecided() {
 		pipe.ZRem(ctx, st.keys.pending(s.Asked), string(s.ID))
 	}
 	standing := st.keys.standing(s.Subject())

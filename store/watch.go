@@ -161,6 +161,7 @@ const (
 	changeKind = 'c' // c{id}|{version}|{sealed session}
 	takenKind  = 't' // t{id}|{MAC}|{number}
 	probeKind  = 'p' // p{text}
+	callKind   = 'd' // d{tokenId}|{MAC}, to every node
 )
 
 // changeHint is the head of the hint that swap.lua completes.

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ type DialOptions struct {
 	Origin string
 	// Header is added to the request.
 	Header http.Header
+	// TLS says whom a wss URL is believed from; nil: the system's authorities.
+	TLS *tls.Config
 }
 
 // A Client watches one session. It is made by [Dial], and used by one goroutine.
@@ -35,6 +38,14 @@ func (e CloseError) Error() string { return fmt.Sprintf("ws: closed with %d %s",
 
 // Dial opens the wsUrl of a start.
 func Dial(ctx context.Context, url string, o DialOptions) (*Client, error) {
+	conn, err := dial(ctx, url, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{conn}, nil
+}
+
+func dial(ctx context.Context, url string, o DialOptions) (*websocket.Conn, error) {
 	header := o.Header.Clone()
 	if header == nil {
 		header = http.Header{}
@@ -42,7 +53,7 @@ func Dial(ctx context.Context, url string, o DialOptions) (*Client, error) {
 	if o.Origin != "" {
 		header.Set("Origin", o.Origin)
 	}
-	d := websocket.Dialer{Subprotocols: []string{Subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 512}
+	d := websocket.Dialer{Subprotocols: []string{Subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 512, TLSClientConfig: o.TLS}
 	if o.Verifier != "" {
 		d.Subprotocols = append(d.Subprotocols, verifierPrefix+o.Verifier)
 	}
@@ -56,26 +67,31 @@ func Dial(ctx context.Context, url string, o DialOptions) (*Client, error) {
 		}
 		return nil, fmt.Errorf("ws: dial: %w", err)
 	}
-	return &Client{conn: c}, nil
+	return c, nil
 }
 
 // Next waits for the next message. The end is a [CloseError].
 func (c *Client) Next(ctx context.Context) (Wire, error) {
-	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
-	defer stop()
 	var w Wire
-	_, b, err := c.conn.ReadMessage()
+	return w, next(ctx, c.conn, &w)
+}
+
+// next waits for a message and reads it into v.
+func next(ctx context.Context, conn *websocket.Conn, v any) error {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	_, b, err := conn.ReadMessage()
 	if ctx.Err() != nil {
-		return w, ctx.Err()
+		return ctx.Err()
 	}
 	var closed *websocket.CloseError
 	if errors.As(err, &closed) {
-		return w, CloseError{Code: closed.Code, Reason: closed.Text}
+		return CloseError{Code: closed.Code, Reason: closed.Text}
 	}
 	if err != nil {
-		return w, err
+		return err
 	}
-	return w, json.Unmarshal(b, &w)
+	return json.Unmarshal(b, v)
 }
 
 // Send writes a text message, as a bind is one.

@@ -88,6 +88,9 @@ type Hub struct {
 	// PingEvery is how often a watcher is pinged, 20 s if zero; PongWithin is
 	// how long it may take to answer, 10 s if zero. The wheel turns every 0.2 s.
 	PingEvery, PongWithin time.Duration
+	// Sent, if set, is told of each message that a watcher is about to get; for
+	// development only.
+	Sent func(id session.ID, messageID int, frame []byte)
 
 	once     sync.Once
 	writers  sync.Pool // of write buffers

@@ -58,7 +58,11 @@ func (h *Hub) render(ctx context.Context, s session.Session, m session.Message) 
 		w.By = m.By
 	case session.ExpiredMessage:
 	}
-	return json.Marshal(w) //nolint:gosec // the token is what the watcher waits for
+	frame, err := json.Marshal(w) //nolint:gosec // the token is what the watcher waits for
+	if err == nil && h.Sent != nil {
+		h.Sent(s.ID, m.ID, frame)
+	}
+	return frame, err
 }
 
 func (h *Hub) ready(s session.Session, w *Wire) {

@@ -61,7 +61,7 @@ func (c *configuration) source(cmd *cobra.Command, kind server.Kind) (server.Sou
 	return src, nil
 }
 
-// load reads the configuration of a real server, and its secret files.
+// load reads the configuration of a real server, and the files it names.
 func (c *configuration) load(cmd *cobra.Command) (server.Config, server.Secrets, error) {
 	src, err := c.source(cmd, server.ForServe)
 	if err != nil {
@@ -72,5 +72,8 @@ func (c *configuration) load(cmd *cobra.Command) (server.Config, server.Secrets,
 		return cfg, server.Secrets{}, err
 	}
 	secrets, err := cfg.ReadSecrets()
+	if err == nil {
+		_, err = cfg.ReadBrands()
+	}
 	return cfg, secrets, err
 }

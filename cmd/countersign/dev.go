@@ -1,10 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net"
-	"strings"
+	"net/http"
 
 	"countersign/server"
 
@@ -15,115 +16,108 @@ import (
 const (
 	devListen = "127.0.0.1:8080"
 	devIssuer = "http://localhost:8080"
-	devOps    = "127.0.0.1:9090"
 )
 
 func newDev(env *environment) *cobra.Command {
-	var listen, ops string
+	d := &development{env: env}
 	cmd := &cobra.Command{
-		Use: "dev", Short: "run a server to try things out", Args: cobra.NoArgs,
-		Long: `Runs a server with a Redis inside, on this machine only: anyone may enrol a phone, the service
-"demo" may be used by any program that says it is one of its pages, and all is lost at exit.`,
+		Use: "dev", Short: "run a server to try things out", Args: noDevArgument,
+		Long: `Runs a server with a Redis inside, a demo bank that uses it and an inspector that shows all that
+passes, on this machine only: anyone may enrol a phone, the service "demo" may be used by any
+program that says it is one of its pages, and all is lost at exit.
+
+With --lan, phones of the same network can be the authenticator: everything is then https at this
+machine's address, by a certificate authority that is made for it, and a page shows how to trust that.`,
 	}
-	cmd.Flags().StringVar(&listen, "listen", devListen, "where to listen, `HOST:PORT`; port 0: any")
-	cmd.Flags().StringVar(&ops, "ops-listen", devOps, "where health and metrics listen, `HOST:PORT`; any port if --listen is given")
+	d.addFlags(cmd)
 	c := newConfiguration(env, cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if cmd.Flags().Changed("listen") && !cmd.Flags().Changed("ops-listen") {
-			ops = "127.0.0.1:0"
+		if err := d.settle(cmd); err != nil {
+			return err
 		}
 		src, err := c.source(cmd, server.ForDev)
 		if err != nil {
 			return err
 		}
-		return runDev(cmd, env, src, listen, ops)
+		return d.run(cmd.Context(), src)
 	}
 	return cmd
 }
 
-// runDev listens first, because the issuer has the port in it.
-func runDev(cmd *cobra.Command, env *environment, src server.Source, listen, ops string) error {
-	public, err := new(net.ListenConfig).Listen(cmd.Context(), "tcp", listen)
-	if err != nil {
-		return hint(err, "another port is chosen with --listen 127.0.0.1:0")
+// noDevArgument refuses arguments; `--lan ADDR` is the mistake to expect.
+func noDevArgument(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && cmd.Flags().Changed("lan") {
+		return hint(failf("unexpected argument %q", args[0]), "the address is written --lan=%s", args[0])
 	}
-	issuer := fmt.Sprintf("http://localhost:%d", public.Addr().(*net.TCPAddr).Port) //nolint:errcheck // it listens on TCP
-	cfg, secrets, err := devConfig(src, issuer, listen, ops)
-	if err != nil {
-		return errors.Join(err, public.Close())
-	}
-	node, err := server.New(cfg, secrets, server.Options{
-		Log: env.logger(cfg.Log), Version: release(), Listener: public,
-		OnReady: func(public, ops net.Addr) { env.welcome(cfg, public, ops) },
-	})
-	if err != nil {
-		return errors.Join(err, public.Close())
-	}
-	return node.Run(cmd.Context())
+	return cobra.NoArgs(cmd, args)
 }
 
-// devConfig is what the user configured, with what makes it the development
-// server put over it.
-func devConfig(src server.Source, issuer, listen, ops string) (server.Config, server.Secrets, error) {
-	if src.File == "" {
-		src.File, src.Content = "dev", []byte(devServices(issuer))
+// A development is one run of dev.
+type development struct {
+	env *environment
+
+	public, ops, bank, inspector, trust door
+	lan                                 *lan // nil: this machine only
+
+	issuer     string
+	bankOrigin string
+	bankSays   string // why there is no bank; empty: there is one
+	cfg        server.Config
+	log        *slog.Logger
+}
+
+// run listens first, because the issuer has the port in it, and serves until ctx
+// ends.
+func (d *development) run(ctx context.Context, src server.Source) (err error) {
+	defer d.closeDoors()
+	if err := d.openDoors(ctx); err != nil {
+		return err
 	}
-	for key, value := range map[string]string{"issuer": issuer, "listen": listen, "opsListen": ops, "insecureHTTP": "true",
-		"redis.mode": "embedded", "enrollment": "open"} {
-		src.Flags[key] = value
+	var secrets server.Secrets
+	if secrets, err = d.configure(src); err != nil {
+		return err
 	}
-	cfg, err := server.Load(src)
+	d.log = d.env.logger(d.cfg.Log)
+	beside := besides{log: d.log}
+	defer beside.stop()
+	inspector := d.startInspector(&beside)
+	if err := d.startBank(&beside, secrets); err != nil {
+		return err
+	}
+	if err := d.startTrust(&beside); err != nil {
+		return err
+	}
+	node, err := server.New(d.cfg, secrets, d.options(inspector))
 	if err != nil {
-		return cfg, server.Secrets{}, err
+		return err
 	}
-	secrets, err := cfg.ReadSecrets()
-	return cfg, secrets, err
+	return node.Run(ctx)
 }
 
-// devServices is the configuration file that dev brings along: one service that
-// pages of this machine may use.
-func devServices(issuer string) string {
-	origins := []string{issuer}
-	if page := "http://localhost:3000"; page != issuer {
-		origins = append(origins, page)
-	}
-	return fmt.Sprintf(`services:
-  - id: demo
-    name: Acme Bank
-    origins: [%s]
-    scopes:
-      allowed: [identity:name, identity:birthdate, identity:age_over_18, identity:email]
-      default: [identity:name]
-`, strings.Join(origins, ", "))
+// besides are the sites that run beside the server and end with it.
+type besides struct {
+	log     *slog.Logger
+	servers []*http.Server
+	ended   []chan struct{}
 }
 
-// welcome prints where everything is and what to type next.
-func (env *environment) welcome(cfg server.Config, public, ops net.Addr) {
-	out := env.Stdout
-	fmt.Fprintf(out, "%s\n", cfg.Issuer)
-	for _, s := range cfg.Services {
-		fmt.Fprintf(out, "├── service %s, %q: pages of %s\n", s.ID, s.Name, strings.Join(s.Origins, " and "))
-	}
-	fmt.Fprintf(out, `├── browser   POST /auth/initiate, then /ws/session/{id}
-├── phone     POST /enroll, /auth/pending, /auth/claim, /auth/verify
-└── everybody GET  /.well-known/openid-configuration, /.well-known/jwks.json
-`)
-	if ops != nil {
-		fmt.Fprintf(out, "http://%s\n└── operator  GET  /livez, /readyz, /metrics\n", ops)
-	}
-	command, at := env.invocation(), ""
-	if cfg.Issuer != devIssuer {
-		at = " --issuer " + cfg.Issuer
-	}
-	fmt.Fprintf(out, `
-type next, each in a terminal of its own:
-  %[1]s phone enroll%[2]s
-  %[1]s try%[2]s
-  %[1]s phone approve%[2]s
+// serve serves a site until stop.
+func (b *besides) serve(name string, l net.Listener, h http.Handler) {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: besideTimeout, ErrorLog: slog.NewLogLogger(b.log.Handler(), slog.LevelWarn)}
+	done := make(chan struct{})
+	b.servers, b.ended = append(b.servers, s), append(b.ended, done)
+	go func() {
+		defer close(done)
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			b.log.Error("a site of dev has ended", "site", name, "error", err)
+		}
+	}()
+}
 
-everything is kept in memory and lost at exit (Ctrl-C)
-`, command, at)
-	if tcp, ok := public.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		env.line("warning", "whoever reaches "+public.String()+" can enrol a phone")
+// stop ends every site at once: what they show is lost anyway.
+func (b *besides) stop() {
+	for i, s := range b.servers {
+		s.Close()
+		<-b.ended[i]
 	}
 }

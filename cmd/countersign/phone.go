@@ -26,6 +26,7 @@ is in a file that only its user can read: good enough for tests, not for people'
 type phoneFlags struct {
 	env     *environment
 	issuer  string
+	ca      trusted
 	profile string
 	verbose bool
 }
@@ -34,6 +35,7 @@ func newPhoneFlags(env *environment, cmd *cobra.Command) *phoneFlags {
 	f := &phoneFlags{env: env}
 	f.issuer = devIssuer
 	cmd.Flags().Var((*issuerURL)(&f.issuer), "issuer", "the server's public `URL`")
+	caFlag(cmd, &f.ca)
 	cmd.Flags().StringVar(&f.profile, "profile", "default", "`NAME` of this phone, for having several")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "print the bytes that are signed")
 	return f
@@ -41,7 +43,7 @@ func newPhoneFlags(env *environment, cmd *cobra.Command) *phoneFlags {
 
 // phone is the phone of a profile.
 func (f *phoneFlags) phone(p profile) *api.Phone {
-	phone := &api.Phone{Client: &api.Client{Issuer: f.issuer, HTTP: httpClient()}, Key: p.key, Token: p.TokenID, Device: p.DeviceID}
+	phone := &api.Phone{Client: &api.Client{Issuer: f.issuer, HTTP: f.ca.client()}, Key: p.key, Token: p.TokenID, Device: p.DeviceID}
 	if f.verbose {
 		phone.Trace = f.env.traceSigned
 	}

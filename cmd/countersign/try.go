@@ -30,6 +30,7 @@ one it is whoever scans the QR code.`,
 	}
 	t.issuer = devIssuer
 	cmd.Flags().Var((*issuerURL)(&t.issuer), "issuer", "the server's public `URL`")
+	caFlag(cmd, &t.ca)
 	cmd.Flags().StringVar(&t.service, "service", "demo", "the `ID` of the service to be")
 	cmd.Flags().StringVar(&t.secretFile, "secret-file", "", "`FILE` with the service's secret, if it has one")
 	cmd.Flags().StringVar(&t.origin, "origin", "", "the `ORIGIN` of the service's page; default: the issuer's")
@@ -46,6 +47,7 @@ one it is whoever scans the QR code.`,
 type trial struct {
 	env             *environment
 	issuer, service string
+	ca              trusted
 	secretFile      string
 	origin          string
 	user, profile   string
@@ -86,7 +88,7 @@ func (t *trial) run(ctx context.Context) error {
 // prepare reads the files that flags name, makes the client and the verifier,
 // and finds out who is asked.
 func (t *trial) prepare(ctx context.Context) (responseKey []byte, err error) {
-	t.client = &api.Client{Issuer: t.issuer, HTTP: httpClient(), ServiceID: t.service}
+	t.client = &api.Client{Issuer: t.issuer, HTTP: t.ca.client(), ServiceID: t.service}
 	if t.secretFile == "" {
 		t.client.Origin = cmp.Or(t.origin, origin(t.issuer))
 	} else if t.client.Secret, err = readSecret(t.secretFile); err != nil {
@@ -132,7 +134,7 @@ func (t *trial) phoneHere(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	known, err := enrolled(ctx, &api.Phone{Client: &api.Client{Issuer: t.issuer, HTTP: httpClient()}, Key: p.key, Token: p.TokenID, Device: p.DeviceID})
+	known, err := enrolled(ctx, &api.Phone{Client: &api.Client{Issuer: t.issuer, HTTP: t.ca.client()}, Key: p.key, Token: p.TokenID, Device: p.DeviceID})
 	if err != nil {
 		return "", err
 	}
@@ -203,7 +205,7 @@ func (t *trial) cancel(ctx context.Context) error {
 func (t *trial) follow(ctx context.Context) (ws.Wire, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	w := watcher{url: t.started.WSURL, verifier: t.verifier, origin: t.client.Origin, until: deadline(t.started.ExpiresAt)}
+	w := watcher{url: t.started.WSURL, tls: t.ca.tls(), verifier: t.verifier, origin: t.client.Origin, until: deadline(t.started.ExpiresAt)}
 	messages, failed := make(chan ws.Wire), make(chan error, 1)
 	go func() { failed <- w.watch(ctx, messages) }()
 	tick := time.NewTicker(time.Second)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 // A watcher follows one session over however many connections it takes.
 type watcher struct {
 	url, verifier, origin string
-	until                 time.Time // nothing comes after that
-	seen                  int       // the highest message id
+	tls                   *tls.Config // nil: as the system does
+	until                 time.Time   // nothing comes after that
+	seen                  int         // the highest message id
 }
 
 const (
@@ -59,7 +61,7 @@ func (w *watcher) watch(ctx context.Context, to chan<- ws.Wire) error {
 
 // connection follows one connection to its end; nil: the final message came.
 func (w *watcher) connection(ctx context.Context, to chan<- ws.Wire) (heard bool, err error) {
-	c, err := ws.Dial(ctx, w.url, ws.DialOptions{Verifier: w.verifier, Origin: w.origin})
+	c, err := ws.Dial(ctx, w.url, ws.DialOptions{Verifier: w.verifier, Origin: w.origin, TLS: w.tls})
 	if err != nil {
 		return false, err
 	}

@@ -61,6 +61,7 @@ const (
 	SigningKey  Purpose = "countersign signing-key v1"  // seals the keys that sign tokens
 	ResponseKey Purpose = "countersign response-key v1" // seals the services' response keys
 	Idempotency Purpose = "countersign idempotency v1"  // names of idempotent requests
+	Return      Purpose = "countersign return v1"       // code that brings a browser back
 	WebSocketID Purpose = "countersign websocket-id v1" // webSocketId of an operation
 
 	secretID Purpose = "countersign secret-id v1"

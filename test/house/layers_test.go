@@ -8,7 +8,8 @@ import (
 const module = "countersign"
 
 // layers puts every room on its floor; a room imports only rooms below it. The rooms 0 to 2 are the domain.
-// operation stands half a floor above session, because it opens sessions and is otherwise the same kind of room.
+// operation stands half a floor above session, because it opens sessions and is otherwise the same kind of room. A folder
+// with a row of its own, such as api/rp, is a room apart from the one it lies in.
 var layers = map[string]float64{
 	"cmd":       6,
 	"server":    5,
@@ -21,6 +22,7 @@ var layers = map[string]float64{
 	"operation": 2.5,
 	"session":   2,
 	"device":    1,
+	"api/rp":    0.5,
 	"audit":     0,
 	"crypto":    0,
 }
@@ -56,6 +58,9 @@ func layerRules() []rule {
 			{"ws/a.go", `package ws; import _ "countersign/test/rig"`},
 			{"server/a.go", `package server; import _ "countersign/cmd/countersign"`},
 			{"attic/a.go", `package attic`},
+			{"session/a.go", `package session; import _ "countersign/web/demo"`},
+			{"api/rp/a.go", `package rp; import _ "countersign/api"`},
+			{"api/rp/a.go", `package rp; import _ "countersign/device"`},
 		},
 		good: []example{
 			{"operation/a.go", `package operation; import _ "countersign/session"`},
@@ -63,14 +68,27 @@ func layerRules() []rule {
 			{"crypto/keyring/a.go", `package keyring; import _ "countersign/crypto/p256"`},
 			{"test/rig/a.go", `package rig; import (_ "countersign/server"; _ "countersign/store")`},
 			{"session/a_test.go", `package session_test; import _ "countersign/store"`},
+			{"web/demo/a.go", `package demo; import _ "countersign/api/rp"`},
+			{"api/a.go", `package api; import _ "countersign/api/rp"`},
 		},
 	}}
+}
+
+// roomIn is the room that a path lies in: the row of the table with the longest path, else the top-level folder.
+func roomIn(p string) string {
+	parts := strings.Split(p, "/")
+	for n := len(parts); n > 1; n-- {
+		if _, known := layers[strings.Join(parts[:n], "/")]; known {
+			return strings.Join(parts[:n], "/")
+		}
+	}
+	return room(p)
 }
 
 // checkLayers lets tests import what they like: an in-package test cannot make a cycle, and what ships is what counts.
 func checkLayers(t *tree) (findings []string) {
 	for _, f := range t.goes {
-		from := room(f.path)
+		from := roomIn(f.path)
 		floor, known := layers[from]
 		if !known && !f.isTest() {
 			findings = append(findings, f.path+":1: room "+from+" is not in the table of layers")
@@ -81,7 +99,7 @@ func checkLayers(t *tree) (findings []string) {
 		}
 		for _, spec := range f.ast.Imports {
 			to, ours := strings.CutPrefix(importPath(spec.Path.Value), module+"/")
-			to = strings.Split(to, "/")[0]
+			to = roomIn(to + "/")
 			if !ours || to == from {
 				continue
 			}
@@ -123,9 +141,48 @@ func importRules() []rule {
 			good: []example{
 				{"ws/a.go", `package ws; import _ "net/http"`},
 				{"session/a_test.go", `package session; import _ "net/http"`},
+				{"api/rp/a.go", `package rp; import _ "net/http"`},
+			},
+		},
+		{
+			name:  "relying parties take no more than they need",
+			check: checkRelyingParties,
+			bad: []example{
+				{"api/rp/a.go", `package rp; import _ "github.com/google/uuid"`},
+				{"api/rp/a.go", `package rp; import _ "countersign/crypto/keyring"`},
+				{"web/demo/a.go", `package demo; import _ "countersign/session"`},
+				{"web/demo/a.go", `package demo; import _ "countersign/crypto/otp"`},
+				{"web/demo/a.go", `package demo; import _ "countersign/web"`},
+			},
+			good: []example{
+				{"api/rp/a.go", `package rp; import (_ "crypto/ecdsa"; _ "net/http")`, "api/rp/a_test.go", `package rp; import _ "countersign/crypto/keyring"`},
+				{"web/demo/a.go", `package demo; import (_ "countersign/api/rp"; _ "net/http")`},
+				{"web/demo/a_test.go", `package demo_test; import _ "countersign/test/rig"`},
+				{"web/a.go", `package web; import _ "countersign/session"`},
 			},
 		},
 	}
+}
+
+// checkRelyingParties: who imports api/rp gets the standard library and nothing else with it; and the demo bank shows
+// what a relying party can do with that alone, so of ours it may import nothing else.
+func checkRelyingParties(t *tree) (findings []string) {
+	for _, f := range t.goes {
+		if f.isTest() {
+			continue
+		}
+		for _, spec := range f.ast.Imports {
+			imported := importPath(spec.Path.Value)
+			ours := within(imported, module)
+			switch first, _, _ := strings.Cut(imported, "/"); {
+			case within(f.path, "api/rp") && (ours || strings.Contains(first, ".")):
+				findings = append(findings, t.at(spec, "api/rp is for everybody: the standard library alone, not %s", imported))
+			case within(f.path, "web/demo") && ours && imported != module+"/api/rp" && !within(imported, module+"/web/demo"):
+				findings = append(findings, t.at(spec, "the demo is a relying party: of ours it imports api/rp alone, not %s", imported))
+			}
+		}
+	}
+	return findings
 }
 
 func checkLibraries(t *tree) (findings []string) {
@@ -145,10 +202,11 @@ func checkLibraries(t *tree) (findings []string) {
 	return findings
 }
 
+// checkDomain leaves out api/rp, which is low so that everyone may import it, and is none of the domain.
 func checkDomain(t *tree) (findings []string) {
 	for _, f := range t.goes {
-		floor, known := layers[room(f.path)]
-		if !known || floor >= 3 || f.isTest() {
+		floor, known := layers[roomIn(f.path)]
+		if !known || floor >= 3 || within(f.path, "api/rp") || f.isTest() {
 			continue
 		}
 		for _, spec := range f.ast.Imports {

@@ -1,0 +1,80 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"countersign/session"
+
+	"github.com/labstack/echo/v4"
+)
+
+// mountPages adds what people look at.
+func (h *Handler) mountPages(e *echo.Echo) {
+	methods := []string{http.MethodGet, http.MethodHead}
+	e.Match(methods, "/login", h.loginPage)
+	e.Match(methods, "/s/:id", h.linkPage)
+	e.Match(methods, "/r/:id", h.returnPage)
+	e.Match(methods, "/authenticator", h.authenticator)
+	e.Match(methods, "/authenticator/*", h.authenticatorFile)
+	e.Match(methods, "/assets/*", h.asset)
+}
+
+func (h *Handler) loginPage(c echo.Context) error {
+	known, err := h.Pages.Login(c.Response(), c.Request())
+	if err == nil && !known {
+		err = refuse("not_found", "no such service: /login?service=ID shows a service's login page")
+	}
+	return err
+}
+
+// linkPage is the QR code opened as a link: the moving part counts only when an
+// app's camera read it, so here it is dropped.
+func (h *Handler) linkPage(c echo.Context) error {
+	id := session.ID(c.Param("id"))
+	if !id.WellFormed() {
+		return session.ErrNotFound
+	}
+	query := c.QueryParams()
+	if query.Has("t") || query.Has("c") {
+		return c.Redirect(http.StatusFound, h.Issuer+"/s/"+string(id))
+	}
+	return h.Pages.Link(c.Response(), c.Request(), string(id))
+}
+
+// returnPage is where an app sends the browser of its own device back to. It
+// does not tell whether there is such a session, but for the service's own page.
+func (h *Handler) returnPage(c echo.Context) error {
+	id := session.ID(c.Param("id"))
+	if !id.WellFormed() {
+		return session.ErrNotFound
+	}
+	s, err := h.Sessions.Get(c.Request().Context(), id)
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		return err
+	}
+	party, _ := h.Sessions.Parties.Party(s.Service)
+	return h.Pages.Return(c.Response(), c.Request(), string(id), party.ReturnURL)
+}
+
+func (h *Handler) authenticator(c echo.Context) error {
+	h.Pages.Authenticator(c.Response(), c.Request())
+	return nil
+}
+
+func (h *Handler) authenticatorFile(c echo.Context) error { return h.file(c, "authenticator/") }
+
+func (h *Handler) asset(c echo.Context) error {
+	if strings.HasPrefix(c.Param("*"), "authenticator/") {
+		return echo.ErrNotFound // they live below their page, as its worker must
+	}
+	return h.file(c, "")
+}
+
+func (h *Handler) file(c echo.Context, folder string) error {
+	if !h.Pages.Asset(c.Response(), c.Request(), folder+c.Param("*")) {
+		return echo.ErrNotFound
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+/**
+ * What all screens share: who this phone is, what waits for it, and the ways to change that.
+ */
+import type { Client, Pending } from './client';
+import type { Enrolment, KeyStore, NewDevice } from './keys';
+import { follow } from './live';
+import type { Live, Way } from './live';
+import { Problem } from './problem';
+import { settle } from './rotate';
+import type { RotationTools } from './rotate';
+import type { Trace } from './sending';
+
+/** The app as its screens see it. */
+export interface App {
+  readonly issuer: string;
+  readonly client: Client;
+  readonly store: KeyStore;
+  readonly tools: RotationTools;
+  readonly state: AppState;
+  /** Who this phone is; throws when it is nobody, which no screen but the enrolment is shown for. */
+  me(): Enrolment;
+  /** Changes the enrolment with no other change, in this tab or another, getting between. */
+  change(change: (present: Enrolment) => Promise<Enrolment>): Promise<Enrolment>;
+  /** Begins with a new enrolment. */
+  join(enrolment: Enrolment): Promise<void>;
+  /** Forgets the key of this phone for good. */
+  forget(): Promise<void>;
+  /** Looks whether the identity has devices this phone has not seen; throws what the request throws. */
+  lookAtDevices(): Promise<void>;
+  /** Tells whenever {@link AppState} changes; returns what ends it. */
+  onChange(listener: () => void): () => void;
+  /** Goes to a screen, also when it is the present one. */
+  go(hash: string): void;
+  /** Has a screen reader say something without moving the focus. */
+  say(text: string): void;
+}
+
+/** What changes while the app is open. */
+export interface AppState {
+  enrolment: Enrolment | undefined;
+  waiting: readonly Pending[];
+  way: Way | undefined;
+  /** Why the server will have nothing to do with this phone. */
+  refused: Problem | undefined;
+  trace: Trace | undefined;
+  /** What the camera read, by session. It is not in the address: opened as a link it would not count. */
+  readonly scans: Map<string, string>;
+}
+
+/** A screen: what to show, and how to clean up after it. */
+export interface Screen {
+  readonly title: string;
+  readonly body: readonly Node[];
+  leave?(): void;
+}
+
+/** The parts a page gives to {@link createApp}. */
+export interface Surroundings {
+  readonly issuer: string;
+  readonly client: Client;
+  readonly store: KeyStore;
+  readonly state: AppState;
+  go(hash: string): void;
+  say(text: string): void;
+}
+
+const lockName = 'countersign-authenticator';
+
+/** Makes the app. It follows what waits once {@link App.join} or an enrolment in the store gave it a name. */
+export function createApp(s: Surroundings): App & { start(): Promise<void>; wake(): void } {
+  const { issuer, client, store, state } = s;
+  const tools: RotationTools = { client, store, now: Date.now };
+  const listeners = new Set<() => void>();
+  // Another tab may change the key; whoever hears of it takes the new one from the store.
+  const others = new BroadcastChannel(lockName);
+  let live: Live | undefined;
+
+  const changed = (): void => listeners.forEach((listener) => listener());
+  const me = (): Enrolment => {
+    if (state.enrolment === undefined) throw new Error('not enrolled');
+    return state.enrolment;
+  };
+  const reload = async (): Promise<void> => {
+    state.enrolment = await store.load(issuer);
+    changed();
+  };
+
+  const change: App['change'] = (act) => navigator.locks.request(lockName, async () => {
+    const present = await store.load(issuer);
+    if (present === undefined) throw new Error('this phone was forgotten in another tab');
+    try {
+      const next = await act(present);
+      await store.save(next);
+      return next;
+    } finally {
+      await reload(); // also after a failure: a rotation may have kept two keys
+      others.postMessage('changed');
+    }
+  });
+
+  const lookAtDevices = async (): Promise<void> => {
+    const devices = await client.list(me());
+    await change(async (present) => {
+      const strangers = present.known === undefined ? [] : devices.filter((d) => !d.current && !present.known?.includes(d.deviceId));
+      return { ...present, known: devices.map((d) => d.deviceId), news: withNews(present, strangers) };
+    });
+  };
+  const deviceAdded = (device: NewDevice): void => {
+    // The list knows the device's id, so that it is not news a second time; the frame is enough where it cannot be had.
+    lookAtDevices().catch(() => change(async (present) => ({ ...present, news: withNews(present, [device]) }))).catch(() => undefined);
+    s.say('Another device was added to your identity.');
+  };
+
+  /** A refusal may only mean that the key has changed, in another tab or by a rotation whose answer got lost. */
+  const recover = async (problem: Problem): Promise<void> => {
+    const before = me().keys;
+    if (problem.code === 'invalid_signature') await change((present) => settle(tools, present)).catch(() => undefined);
+    if (state.enrolment !== undefined && await sameKeys(state.enrolment.keys, before)) {
+      state.refused = problem;
+      changed();
+    } else followAnew();
+  };
+
+  const followAnew = (): void => {
+    live?.close();
+    state.refused = undefined;
+    live = follow({
+      url: `${issuer.replace(/^http/, 'ws')}/ws/device`, WebSocket,
+      hello: () => client.hello(me()), pending: () => client.pending(me()), visible: () => document.visibilityState === 'visible',
+      events: {
+        sessions: (sessions) => update({ waiting: sessions, refused: undefined }),
+        way: (way) => update({ way }), deviceAdded,
+        refused: (problem) => void (problem.code === 'locked' ? update({ refused: problem }) : recover(problem)),
+      },
+    });
+  };
+  const update = (news: Partial<AppState>): void => {
+    Object.assign(state, news);
+    changed();
+  };
+
+  others.onmessage = () => void reload();
+  return {
+    ...s, tools, me, change, lookAtDevices,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    join: async (enrolment) => {
+      await store.save(enrolment);
+      await reload();
+      followAnew();
+    },
+    forget: async () => {
+      live?.close();
+      await store.forget(issuer);
+      update({ waiting: [], refused: undefined, trace: undefined });
+      await reload();
+      others.postMessage('changed');
+    },
+    start: async () => {
+      await reload();
+      if (state.enrolment === undefined) return;
+      followAnew();
+      await change((present) => settle(tools, present)).catch(() => undefined); // asked again at the next start
+      await lookAtDevices().catch(() => undefined);
+    },
+    wake: () => live?.wake(),
+  };
+}
+
+function withNews(present: Enrolment, added: readonly NewDevice[]): readonly NewDevice[] {
+  const news = [...(present.news ?? [])];
+  for (const { deviceName, createdAt } of added) {
+    if (!news.some((n) => n.deviceName === deviceName && n.createdAt === createdAt)) news.push({ deviceName, createdAt });
+  }
+  return news;
+}
+
+async function sameKeys(a: CryptoKeyPair, b: CryptoKeyPair): Promise<boolean> {
+  // Keys out of IndexedDB are copies, so only what they hold can be compared.
+  const [x, y] = await Promise.all([a, b].map((pair) => crypto.subtle.exportKey('jwk', pair.publicKey)));
+  return x?.x === y?.x && x?.y === y?.y;
+}
