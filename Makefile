@@ -35,7 +35,7 @@ help: ## list the targets
 .PHONY: test
 # One package at a time: the tests hold the server to answering within a second, which two of them with the race
 # detector on would make a matter of luck on a small machine.
-test: tools build vet lint ## install what is missing, build, vet, lint and run every test with -race
+test: tools build vet lint web-check ## install what is missing, build, vet, lint and run every test with -race
 	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 15m $(TESTFLAGS) ./...
 
 # The tests start redis-server processes of their own on free ports; one that Debian started on 6379 is left alone.
@@ -47,6 +47,31 @@ tools:
 	@if ! command -v gcc >/dev/null || ! [ -e /usr/include/stdlib.h ]; then \
 		$(call install,gcc libc6-dev,the race detector needs a C compiler); \
 	fi
+
+	@if ! command -v chromium >/dev/null; then \
+		$(call install,chromium fonts-noto-core,the pages are tested in a real browser); \
+	fi
+	@if ! command -v npm >/dev/null; then \
+		$(call install,nodejs npm,the pages are built and unit-tested with Node); \
+	fi
+
+# The name of the lock file's digest is in the stamp, so that another lock installs anew.
+WEB_STAMP := web/node_modules/.installed-$(shell sha256sum web/package-lock.json | cut -c 1-12)
+
+$(WEB_STAMP):
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+.PHONY: web
+web: $(WEB_STAMP) ## build the pages and the browser SDK (the result is committed)
+	cd web && node build.mjs
+
+# What is committed must be what its sources make: the server embeds it without Node.
+.PHONY: web-check
+web-check: tools $(WEB_STAMP) ## type-check, build and unit-test the pages; fail if the committed build differs
+	cd web && node_modules/.bin/tsc --noEmit -p .
+	cd web && node build.mjs --check
+	cd web && node build.mjs --tests && node --test .test/
 
 .PHONY: build
 build: ## build the static binary ./countersign
@@ -97,4 +122,4 @@ docs: ## regenerate the generated pages
 
 .PHONY: clean
 clean: ## remove what was built, the linter too
-	rm -rf .bin countersign
+	rm -rf .bin countersign web/node_modules web/.test

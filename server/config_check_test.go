@@ -56,6 +56,23 @@ func TestCheckIssuer(t *testing.T) {
 	})
 }
 
+// Only development may let a whole network enrol, and only a private one.
+func TestOpenEnrolmentInAPrivateNetwork(t *testing.T) {
+	for host, near := range map[string]bool{
+		"192.168.1.7": true, "10.0.0.1": true, "[fd00::2]": true, "169.254.1.2": true, "127.0.0.1": true,
+		"192.0.2.1": false, "[2001:db8::1]": false, "laptop.local": false, "10.0.0.1.example.com": false,
+	} {
+		c := Defaults()
+		c.Issuer, c.Enrollment, c.MasterSecretFile = "https://"+host, "open", "master"
+		if found := c.Check(ForDev); (len(found) == 0) != near {
+			t.Errorf("%s, dev: %v", host, found)
+		}
+		if found := c.Check(ForServe); (len(found) == 0) != (host == "127.0.0.1") {
+			t.Errorf("%s, serve: %v", host, found)
+		}
+	}
+}
+
 func TestCheckListenersAndRedis(t *testing.T) {
 	runCheckCases(t, []checkCase{
 		{minimal + "listen: localhost", "listen: is not an address"},

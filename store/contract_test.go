@@ -14,7 +14,7 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	var clauses []clause
 	for _, list := range [][]clause{sessionClauses(), watchClauses(), phoneClauses(), enrolmentClauses(), limitClauses(),
-		keyClauses(), streamClauses(), lifeClauses(), tamperClauses()} {
+		keyClauses(), streamClauses(), lifeClauses(), tamperClauses(), deviceClauses()} {
 		clauses = append(clauses, list...)
 	}
 	for _, b := range backends(t) {

@@ -1,11 +1,16 @@
 // Builds everything a browser gets, from TypeScript to the files that are committed and embedded.
-// `node build.mjs` builds; `node build.mjs --tests` builds the unit tests into .test/ for `node --test`.
+//
+//   node build.mjs           builds, and writes what has changed
+//   node build.mjs --check   builds, and fails if what is committed differs
+//   node build.mjs --tests   builds the unit tests into .test/ for `node --test`
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-const common = { bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning' };
+const common = { bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'eof', logLevel: 'warning' };
 const page = { ...common, minify: true };
 
 /** Every page: its sources' folder, its scripts, the files copied as they are, and where it goes. */
@@ -16,24 +21,59 @@ const pages = [
   { from: 'inspector/page', to: 'inspector/dist', scripts: ['inspector.ts'], copy: ['index.html', 'inspector.css'] },
 ];
 
-async function buildPages() {
+/** The folders that hold nothing but what is built. */
+const built = ['sdk/dist', ...pages.map((p) => p.to)];
+
+async function buildPages(out) {
   for (const p of pages) {
-    rmSync(p.to, { recursive: true, force: true });
-    mkdirSync(p.to, { recursive: true });
+    const to = join(out, p.to);
+    mkdirSync(to, { recursive: true });
     const entryPoints = p.scripts.map((s) => `${p.from}/${s}`).filter((f) => existsSync(f));
-    if (entryPoints.length > 0) await build({ ...page, entryPoints, outdir: p.to });
-    for (const f of p.copy) if (existsSync(`${p.from}/${f}`)) cpSync(`${p.from}/${f}`, `${p.to}/${f}`);
+    if (entryPoints.length > 0) await build({ ...page, entryPoints, outdir: to });
+    for (const f of p.copy) if (existsSync(`${p.from}/${f}`)) cpSync(`${p.from}/${f}`, `${to}/${f}`);
   }
 }
 
-async function buildSDK() {
-  rmSync('sdk/dist', { recursive: true, force: true });
+async function buildSDK(out) {
+  const outdir = join(out, 'sdk/dist');
   const entryPoints = ['sdk/src/index.ts', 'sdk/src/element.ts'].filter((f) => existsSync(f));
-  await build({ ...common, minify: true, entryPoints, outdir: 'sdk/dist' });
-  execFileSync('node_modules/.bin/tsc', ['-p', 'sdk'], { stdio: 'inherit' });
-  const size = gzipSync(readFileSync('sdk/dist/index.js'), { level: 9 }).length;
-  console.log(`sdk/dist/index.js: ${size} bytes gzipped`);
-  if (size > 15 * 1024) throw new Error('the SDK is over 15 KiB gzipped');
+  await build({ ...common, minify: true, entryPoints, outdir });
+  execFileSync('node_modules/.bin/tsc', ['-p', 'sdk', '--outDir', outdir], { stdio: 'inherit' });
+  for (const name of ['index.js', 'element.js'].filter((f) => existsSync(join(outdir, f)))) {
+    const size = gzipSync(readFileSync(join(outdir, name)), { level: 9 }).length;
+    console.log(`sdk/dist/${name}: ${size} bytes gzipped`);
+    if (name === 'index.js' && size > 15 * 1024) throw new Error('the SDK is over 15 KiB gzipped');
+  }
+}
+
+/** The files below a folder, by their paths from it. */
+function files(folder, below = '') {
+  if (!existsSync(join(folder, below))) return [];
+  return readdirSync(join(folder, below)).sort().flatMap((name) => {
+    const path = join(below, name);
+    return statSync(join(folder, path)).isDirectory() ? files(folder, path) : [path];
+  });
+}
+
+/** What differs between a fresh build and the working tree: paths, each with what the build made of it, or null. */
+function differences(out) {
+  return built.flatMap((folder) => [...new Set([...files(join(out, folder)), ...files(folder)])].map((f) => join(folder, f)))
+    .map((path) => [path, existsSync(join(out, path)) ? readFileSync(join(out, path)) : null])
+    .filter(([path, made]) => made === null || !existsSync(path) || !readFileSync(path).equals(made));
+}
+
+function write(out) {
+  for (const [path, made] of differences(out)) {
+    mkdirSync(dirname(path), { recursive: true });
+    if (made === null) rmSync(path);
+    else writeFileSync(path, made);
+    console.log(`wrote ${path}`);
+  }
+}
+
+function check(out) {
+  const paths = differences(out).map(([path]) => path);
+  if (paths.length > 0) throw new Error(`not what its sources make, run make web: ${paths.join(', ')}`);
 }
 
 async function buildTests() {
@@ -46,6 +86,12 @@ async function buildTests() {
 if (process.argv.includes('--tests')) {
   await buildTests();
 } else {
-  await buildSDK();
-  await buildPages();
+  const out = mkdtempSync(join(tmpdir(), 'countersign-web-'));
+  try {
+    await buildSDK(out);
+    await buildPages(out);
+    (process.argv.includes('--check') ? check : write)(out);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
 }

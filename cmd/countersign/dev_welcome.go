@@ -129,6 +129,9 @@ func (d *development) welcomePhone() {
 	for _, other := range d.lan.others {
 		fmt.Fprintf(out, "this machine is %s too: choose it with --lan=%[1]s\n", other)
 	}
+	if tcp, ok := d.public.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsLoopback() && !d.lan.address.IsLoopback() {
+		d.env.line("warning", "no phone reaches "+tcp.String()+" unless it is forwarded there: --listen "+net.JoinHostPort(d.lan.address.String(), "8443"))
+	}
 	d.env.line("warning", "whoever is in this network can enrol a phone and read what the demo shows")
 	d.env.line("warning", "whoever reads "+ca.KeyFile()+" can be any private address to the devices that trust it: test devices only")
 }

@@ -41,6 +41,8 @@ type Options struct {
 	DropHint  func() bool                        // see server.Options
 	Contract  func(testing.TB) http.RoundTripper // nil: the checked transport
 	Secrets   func(*server.Secrets)              // last word on the secrets
+	Issuer    string                             // of a proxy before the nodes; empty: the first node's own address
+	Demo      bool                               // see server.Options
 }
 
 // A Rig is the running system.
@@ -84,7 +86,9 @@ func New(t testing.TB, o Options) *Rig {
 	for i := range listeners {
 		listeners[i] = listen(t)
 	}
-	r.Issuer = "http://" + listeners[0].Addr().String()
+	if r.Issuer = o.Issuer; r.Issuer == "" {
+		r.Issuer = "http://" + listeners[0].Addr().String()
+	}
 	r.Config, r.Secrets = r.configure(o)
 	for _, l := range listeners {
 		r.Nodes = append(r.Nodes, r.start(t, o, l))
@@ -148,7 +152,7 @@ func (r *Rig) start(t testing.TB, o Options, l net.Listener) *Node {
 	var err error
 	n.Server, err = server.New(r.Config, r.Secrets, server.Options{
 		Log:      slog.New(slog.NewJSONHandler(r.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Listener: l, OpsListener: ops, Version: "test", OnReady: func(_, _ net.Addr) { close(ready) }, DropHint: o.DropHint})
+		Listener: l, OpsListener: ops, Version: "test", OnReady: func(_, _ net.Addr) { close(ready) }, DropHint: o.DropHint, Demo: o.Demo})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -163,6 +163,7 @@ export const poll: Open = (settings, watched, hear) => {
       if ('code' in asked) return hear.closed(asked.code, asked.retryAfter);
       hear.alive();
       for (const m of asked.messages) if (!signal.aborted) hear.message(m);
+      if (signal.aborted) return;
       // A node that is full or going down answers at once; asking again at once would not help it.
       if (wait > 0 && asked.messages.length === 0 && Date.now() - begun < 1000) await pause(1000, signal);
     }

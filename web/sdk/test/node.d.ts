@@ -2,22 +2,22 @@
 // a page that reached for Node's names by mistake should not type-check.
 
 declare module 'node:test' {
-  interface Mocked {
+  export interface Mocked {
     mock: { callCount(): number };
   }
-  interface MockTimers {
+  export interface MockTimers {
     enable(options?: { apis?: readonly string[]; now?: number }): void;
     tick(milliseconds: number): void;
     setTime(milliseconds: number): void;
     reset(): void;
   }
-  interface Mocker {
+  export interface Mocker {
     timers: MockTimers;
     method(object: object, name: string, replacement?: unknown): Mocked;
     restoreAll(): void;
     reset(): void;
   }
-  interface TestContext {
+  export interface TestContext {
     mock: Mocker;
     after(act: () => unknown): void;
     test(name: string, body: (t: TestContext) => unknown): Promise<void>;

@@ -1,0 +1,16 @@
+import type { LoginOptions } from './types.js';
+/** The options with their defaults filled in. */
+export interface Settings {
+    readonly options: LoginOptions;
+    /** Without a slash at the end. */
+    readonly issuer: string;
+    readonly fetch: typeof globalThis.fetch | undefined;
+    readonly WebSocket: typeof globalThis.WebSocket | undefined;
+    /** Whether this page is the issuer's own, which may read more of its answers. */
+    readonly own: boolean;
+    readonly sameDevice: boolean;
+    /** Never given a secret: no code, token, verifier or key, and no address that holds one. */
+    readonly log: (line: string) => void;
+}
+/** Fills in the defaults. */
+export declare function settingsOf(options: LoginOptions): Settings;
