@@ -195,7 +195,7 @@ func TestCheckServices(t *testing.T) {
 		{secret + "    origins: ['https://bank.example']\n    returnURL: 'https://bank.example/#x'", "returnURL: is not the URL of a page"},
 		{secret + "    origins: ['https://bank.example']\n    returnURL: 'javascript:alert(1)'", "returnURL: is not the URL of a page"},
 		{secret + "    branding: {color: '#005eb8'}", ""},
-		{secret + "    branding: {color: 'red;}*{}'", "branding.color: is not a colour"},
+		{secret + "    branding: {color: 'red;x'}", "branding.color: is not a colour"},
 		{secret + "    branding: {color: '#05b'}", "branding.color: is not a colour"},
 		{secret + "    redirectURIs: ['https://bank.example/cb']\n    postLogoutRedirectURIs: ['https://bank.example/bye']", ""},
 		{secret + "    webhook: {secretFile: /x}", "webhook.url: is empty"},

@@ -39,6 +39,7 @@ func (n *Node) inspect() {
 		return
 	}
 	n.sessions.Inspect, n.devices.Inspect = in.Signed, in.Signed
+	n.phones.Sent = func(to session.Phone, frame []byte) { in.Device(string(to.Token), string(to.Device), frame) }
 	n.hub.Sent = func(id session.ID, messageID int, frame []byte) { in.Message(string(id), messageID, frame) }
 }
 

@@ -44,14 +44,23 @@ func TestFormulas(t *testing.T) {
 			SessionID ID
 			T         int64
 		}
+		Handover []struct {
+			QRKey, H  string
+			SessionID ID
+		}
 	}
 	readVectors(t, "formulas.json", &file)
-	if len(file.Hash) == 0 || len(file.QR) == 0 {
+	if len(file.Hash) == 0 || len(file.QR) == 0 || len(file.Handover) == 0 {
 		t.Fatal("no vectors")
 	}
 	for _, v := range file.Hash {
 		if got := Hash(unbase64(t, v.ResponseKey), v.SessionID, v.Random, v.JWT, v.ExpiresAt); got != v.Hash {
 			t.Errorf("hash %s, want %s", got, v.Hash)
+		}
+	}
+	for _, v := range file.Handover {
+		if got := Handover(unbase64(t, v.QRKey), v.SessionID); got != v.H {
+			t.Errorf("h is %s, want %s", got, v.H)
 		}
 	}
 	for _, v := range file.QR {

@@ -198,6 +198,9 @@ func (ph *phone) tell(c session.Called) {
 	}
 	for _, w := range ph.news(c) {
 		frame, err := json.Marshal(w)
+		if err == nil && ph.phones.Sent != nil {
+			ph.phones.Sent(ph.who, frame)
+		}
 		if err == nil {
 			err = ph.out.send(0, frame)
 		}

@@ -41,6 +41,9 @@ type Phones struct {
 	// LookEvery is how often every phone is looked after, 5 s if zero;
 	// GreetWithin is how long one may take to say who it is, 5 s if zero.
 	LookEvery, GreetWithin time.Duration
+	// Sent, if set, is told of each frame that a phone is about to get; for
+	// development only.
+	Sent func(to session.Phone, frame []byte)
 
 	once      sync.Once
 	seed      maphash.Seed

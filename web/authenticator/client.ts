@@ -1,12 +1,12 @@
 /**
  * The server as a phone sees it: one function for each request of the protocol's section 5.
  */
-import { publicJWK, sign, thumbprint } from './protocol';
-import type { Purpose, Verb } from './protocol';
-import { verification } from './decision';
-import type { Choice, Claimed } from './decision';
-import { createSending } from './sending';
-import type { Sealed, SendingOptions } from './sending';
+import { publicJWK, sign, thumbprint } from './protocol.js';
+import type { Purpose, Verb } from './protocol.js';
+import { verification } from './decision.js';
+import type { Choice, Claimed } from './decision.js';
+import { createSending } from './sending.js';
+import type { Sealed, SendingOptions } from './sending.js';
 
 /** Who signs: an enrolment has these. */
 export interface Signer {

@@ -1,14 +1,14 @@
 /**
  * What all screens share: who this phone is, what waits for it, and the ways to change that.
  */
-import type { Client, Pending } from './client';
-import type { Enrolment, KeyStore, NewDevice } from './keys';
-import { follow } from './live';
-import type { Live, Way } from './live';
-import { Problem } from './problem';
-import { settle } from './rotate';
-import type { RotationTools } from './rotate';
-import type { Trace } from './sending';
+import type { Client, Pending } from './client.js';
+import type { Enrolment, KeyStore, NewDevice } from './keys.js';
+import { follow } from './live.js';
+import type { Live, Way } from './live.js';
+import { Problem } from './problem.js';
+import { settle } from './rotate.js';
+import type { RotationTools } from './rotate.js';
+import type { Trace } from './sending.js';
 
 /** The app as its screens see it. */
 export interface App {
@@ -67,7 +67,7 @@ export interface Surroundings {
 const lockName = 'countersign-authenticator';
 
 /** Makes the app. It follows what waits once {@link App.join} or an enrolment in the store gave it a name. */
-export function createApp(s: Surroundings): App & { start(): Promise<void>; wake(): void } {
+export function createApp(s: Surroundings): App & { start(ready: () => Promise<void>): Promise<void>; wake(): void } {
   const { issuer, client, store, state } = s;
   const tools: RotationTools = { client, store, now: Date.now };
   const listeners = new Set<() => void>();
@@ -158,8 +158,9 @@ export function createApp(s: Surroundings): App & { start(): Promise<void>; wake
       await reload();
       others.postMessage('changed');
     },
-    start: async () => {
+    start: async (ready) => {
       await reload();
+      await ready();
       if (state.enrolment === undefined) return;
       followAnew();
       await change((present) => settle(tools, present)).catch(() => undefined); // asked again at the next start

@@ -2,10 +2,10 @@
  * Sends decisions so that a lost answer loses nothing: the identical request is sent again, which the server answers
  * identically if it was the one that decided the session.
  */
-import type { Client, Signer } from './client';
-import type { Choice, Claimed } from './decision';
-import { NoAnswer, Problem } from './problem';
-import type { Sealed } from './sending';
+import type { Client, Signer } from './client.js';
+import type { Choice, Claimed } from './decision.js';
+import { NoAnswer, Problem } from './problem.js';
+import type { Sealed } from './sending.js';
 
 /** What the server made of a decision. `returnUrl` after a hand-over only. */
 export interface Decided {

@@ -1,8 +1,8 @@
 /**
  * A decision about a claimed session, as it is signed and sent: section 5, verify.
  */
-import { scopeLine } from './protocol';
-import type { Decision } from './protocol';
+import { scopeLine } from './protocol.js';
+import type { Decision } from './protocol.js';
 
 /** A session opened on this phone, with what was shown of it. */
 export interface Claimed {

@@ -2,7 +2,7 @@
  * What a session's `display` says, read so that all of it can be shown: what the user sees is what the phone signs, so
  * nothing in the text may be left out, beautified away or able to pass for something else.
  */
-import { sha256 } from './protocol';
+import { sha256 } from './protocol.js';
 
 /** Whose browser asks. */
 export interface Requester {

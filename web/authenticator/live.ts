@@ -1,9 +1,9 @@
 /**
  * What waits for this phone, as it comes: over /ws/device, or by asking every five seconds when no socket can be had.
  */
-import type { Pending } from './client';
-import type { NewDevice } from './keys';
-import { Problem } from './problem';
+import type { Pending } from './client.js';
+import type { NewDevice } from './keys.js';
+import { Problem } from './problem.js';
 
 /** How the list is kept: by socket, by asking, or not at all because nothing answers. */
 export type Way = 'socket' | 'asking' | 'offline';

@@ -1,7 +1,7 @@
 /**
  * What a QR code, or a text pasted in its place, may say to this app: section 6 of the protocol.
  */
-import { sessionIdForm } from './protocol';
+import { sessionIdForm } from './protocol.js';
 
 /** What was read. `scan` is `{t}:{c}`, or empty for a link without a moving part. */
 export type Read =

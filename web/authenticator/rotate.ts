@@ -2,10 +2,10 @@
  * Changing the phone's key, so that it can be interrupted anywhere: both keys are kept until it is known which one the
  * server holds.
  */
-import type { Client } from './client';
-import { newKeys } from './protocol';
-import { Problem } from './problem';
-import type { Enrolment, KeyStore } from './keys';
+import type { Client } from './client.js';
+import { newKeys } from './protocol.js';
+import { Problem } from './problem.js';
+import type { Enrolment, KeyStore } from './keys.js';
 
 /** What changing a key needs. */
 export interface RotationTools {

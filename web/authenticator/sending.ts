@@ -1,9 +1,9 @@
 /**
  * Signs requests and sends them, and keeps this phone's idea of the server's clock.
  */
-import { newNonce, sign, signedText } from './protocol';
-import type { Purpose } from './protocol';
-import { NoAnswer, Problem, toProblem } from './problem';
+import { newNonce, sign, signedText } from './protocol.js';
+import type { Purpose } from './protocol.js';
+import { NoAnswer, Problem, toProblem } from './problem.js';
 
 /** A request signed and ready to be sent, as often as needed. */
 export interface Sealed {

@@ -1,8 +1,8 @@
 /**
  * Every answer of the server in plain words, for somebody who has never heard of it.
  */
-import { NoAnswer, Problem } from './problem';
-import { DisplayRefused } from './display';
+import { NoAnswer, Problem } from './problem.js';
+import { DisplayRefused } from './display.js';
 
 /** What the user was doing, where that changes what an answer means. */
 export type Doing = 'enrol' | 'open' | 'decide' | 'devices' | 'follow';

@@ -180,7 +180,7 @@ func TestMaskedEverywhere(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	all, _, _ := i.after(0, 10)
 	if len(all) != 1 || bytes.Contains(all[0].json, []byte("s3cr3t")) || bytes.Contains(all[0].json, []byte("czNjcjN0")) {
-		t.Errorf("%s", all)
+		t.Errorf("%+v", all)
 	}
 	if !bytes.Contains(all[0].json, []byte(`["Authorization","Basic shop:••••"]`)) || !bytes.Contains(all[0].json, []byte(`["Cookie","login=••••"]`)) {
 		t.Errorf("the names are not shown: %s", all[0].json)

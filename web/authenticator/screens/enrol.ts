@@ -1,12 +1,12 @@
 /**
  * The first start: makes a key and has the server take it.
  */
-import type { App, Screen } from '../context';
-import { h, isolated, machineName } from '../dom';
-import { normaliseCode } from '../enrolmentcode';
-import type { TypedCode } from '../enrolmentcode';
-import { newKeys } from '../protocol';
-import { explain } from '../words';
+import type { App, Screen } from '../context.js';
+import { h, isolated, machineName } from '../dom.js';
+import { normaliseCode } from '../enrolmentcode.js';
+import type { TypedCode } from '../enrolmentcode.js';
+import { newKeys } from '../protocol.js';
+import { explain } from '../words.js';
 
 const wrongCode: Readonly<Record<Extract<TypedCode, { ok: false }>['why'], string>> = {
   letters: 'An enrolment code has only the letters A to Z and the digits 2 to 7.',

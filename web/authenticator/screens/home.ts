@@ -1,12 +1,12 @@
 /**
  * What waits, as it comes.
  */
-import type { Pending } from '../client';
-import type { App, Screen } from '../context';
-import { visible } from '../display';
-import { actionButton, confirmed, h, isolated, linkButton } from '../dom';
-import type { Way } from '../live';
-import { clockText, explain, localTime } from '../words';
+import type { Pending } from '../client.js';
+import type { App, Screen } from '../context.js';
+import { visible } from '../display.js';
+import { actionButton, confirmed, h, isolated, linkButton } from '../dom.js';
+import type { Way } from '../live.js';
+import { clockText, explain, localTime } from '../words.js';
 
 const ways: Readonly<Record<Way, string>> = {
   socket: 'Connected. New requests appear here at once.',

@@ -1,10 +1,10 @@
 /**
  * What a session's display says, on the screen, and the proof that it was there to be read.
  */
-import { displayRows, visible } from '../display';
-import type { Display, Row } from '../display';
-import { h, isolated } from '../dom';
-import { scopeWords } from '../words';
+import { displayRows, visible } from '../display.js';
+import type { Display, Row } from '../display.js';
+import { h, isolated } from '../dom.js';
+import { scopeWords } from '../words.js';
 
 /** The panel, with the switches' present state. */
 export interface Panel {
@@ -50,36 +50,26 @@ function scopeLabel(scope: string): HTMLElement {
  * panel longer than the screen has to be scrolled to its end.
  */
 function watchSight(parts: readonly Element[]): { readonly seen: Promise<void>; stop(): void } {
-  let observer: IntersectionObserver | undefined;
-  const seen = new Promise<void>((resolve) => {
-    const missing = new Set(parts);
-    observer = new IntersectionObserver((entries) => {
-      // What went by while the page was hidden was seen by nobody; coming back, it is looked at anew.
-      if (document.visibilityState !== 'visible') return;
-      for (const entry of entries) {
-        if (!entry.isIntersecting) continue;
-        missing.delete(entry.target);
-        observer?.unobserve(entry.target);
-      }
-      if (missing.size > 0) return;
-      stop();
-      requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
-    });
-    const observe = (): void => {
-      for (const part of missing) {
-        observer?.unobserve(part);
-        observer?.observe(part);
-      }
-    };
-    const onVisible = (): void => {
-      if (document.visibilityState === 'visible') observe();
-    };
-    document.addEventListener('visibilitychange', onVisible);
-    stop = () => {
-      observer?.disconnect();
-      document.removeEventListener('visibilitychange', onVisible);
-    };
-    observe();
+  const missing = new Set(parts);
+  let resolve = (): void => undefined;
+  const seen = new Promise<void>((r) => (resolve = r));
+  const observer = new IntersectionObserver((entries) => {
+    // What went by while the page was hidden was seen by nobody; when it is visible again, all is looked at anew.
+    if (document.visibilityState !== 'visible') return;
+    for (const entry of entries) if (entry.isIntersecting) missing.delete(entry.target);
+    if (missing.size > 0) return;
+    stop();
+    requestAnimationFrame(() => requestAnimationFrame(resolve));
   });
-  return { seen, stop: () => stop() };
+  const observe = (): void => {
+    observer.disconnect();
+    for (const part of missing) observer.observe(part);
+  };
+  const stop = (): void => {
+    observer.disconnect();
+    document.removeEventListener('visibilitychange', observe);
+  };
+  document.addEventListener('visibilitychange', observe);
+  observe();
+  return { seen, stop };
 }

@@ -1,12 +1,12 @@
 /**
  * Reads the moving QR code of a login page, by camera or as a pasted text.
  */
-import type { App, Screen } from '../context';
-import { visibleAddress } from '../display';
-import { h, linkButton } from '../dom';
-import { readText } from '../qrtext';
-import { scanCamera } from '../scan';
-import type { CameraTrouble, Scanning } from '../scan';
+import type { App, Screen } from '../context.js';
+import { visibleAddress } from '../display.js';
+import { h, linkButton } from '../dom.js';
+import { readText } from '../qrtext.js';
+import { scanCamera } from '../scan.js';
+import type { CameraTrouble, Scanning } from '../scan.js';
 
 const troubles: Readonly<Record<CameraTrouble, string>> = {
   denied: 'This app may not use the camera. Allow it in the browser’s settings for this page, or paste the text of the code below.',

@@ -124,6 +124,7 @@ export function replace(t: TestContext, name: string, value: unknown): void {
 export function rig(t: TestContext): Rig {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: began });
   t.mock.method(performance, 'now', () => Date.now() - began);
+  replace(t, 'WebSocket', undefined); // later versions of Node have one
   t.mock.method(Math, 'random', () => 1); // the longest waits, so that they can be counted on
   const came: Came[] = [];
   const sockets: Socket[] = [];

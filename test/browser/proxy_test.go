@@ -1,0 +1,215 @@
+package browser
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A proxy stands before the nodes, as in production, and can be told to
+// misbehave. Requests go to the nodes in turn.
+type proxy struct {
+	url      string // http://localhost:PORT: a secure context, as https would be
+	listener *tracked
+	forward  *httputil.ReverseProxy
+
+	mu       sync.Mutex
+	nodes    []*url.URL
+	turn     int
+	refuses  []func(*http.Request) bool
+	requests []string
+}
+
+// newProxy starts a proxy without nodes; it ends with the test.
+func newProxy(t testing.TB) *proxy {
+	t.Helper()
+	l := listen(t)
+	p := &proxy{url: origin(l), listener: &tracked{Listener: l, open: map[net.Conn]bool{}}}
+	transport := &http.Transport{MaxIdleConnsPerHost: 16}
+	p.forward = &httputil.ReverseProxy{Rewrite: p.rewrite, Transport: transport, FlushInterval: -1,
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
+	serve(t, p.listener, p)
+	t.Cleanup(func() { p.listener.cut(); transport.CloseIdleConnections() })
+	return p
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// origin is a listener's as browsers write it: localhost, because addresses and
+// other names without TLS are no secure context.
+func origin(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String()) // a listener's address always has a port
+	return "http://localhost:" + port
+}
+
+// serve serves until the test ends.
+func serve(t testing.TB, l net.Listener, h http.Handler) {
+	t.Helper()
+	s := &http.Server{Handler: h}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.Serve(l) }() // it ends by Close
+	t.Cleanup(func() { s.Close(); <-done })
+}
+
+func (p *proxy) rewrite(r *httputil.ProxyRequest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turn++
+	r.SetURL(p.nodes[p.turn%len(p.nodes)])
+	r.Out.Host = r.In.Host
+	r.SetXForwarded()
+}
+
+// ServeHTTP implements http.Handler.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	refused := slices.ContainsFunc(p.refuses, func(f func(*http.Request) bool) bool { return f(r) })
+	p.requests = append(p.requests, fmt.Sprintf("%s %s refused=%t", r.Method, r.URL.Path, refused))
+	p.mu.Unlock()
+	if refused {
+		http.Error(w, "blocked on the way", http.StatusForbidden)
+		return
+	}
+	p.forward.ServeHTTP(w, r)
+}
+
+// refuse blocks requests on their way from now on.
+func (p *proxy) refuse(which func(*http.Request) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuses = append(p.refuses, which)
+}
+
+// sockets are the requests for a web socket, as a proxy that knows none of them
+// refuses; events those for a stream, which another kind of proxy holds back.
+func sockets(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
+func events(r *http.Request) bool  { return strings.HasSuffix(r.URL.Path, "/events") }
+func anything(*http.Request) bool  { return true }
+
+// allow ends all refusing.
+func (p *proxy) allow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuses = nil
+}
+
+// to sends further requests to these nodes.
+func (p *proxy) to(t testing.TB, bases ...string) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.nodes = nil
+	for _, base := range bases {
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.nodes = append(p.nodes, u)
+	}
+}
+
+// offline takes the network away: nothing is accepted any more, and what is open
+// breaks.
+func (p *proxy) offline() { p.listener.down(true) }
+
+// online gives the network back.
+func (p *proxy) online() { p.listener.down(false) }
+
+// served counts the requests that were let through whose line, "METHOD path",
+// contains a text.
+func (p *proxy) served(part string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, line := range p.requests {
+		if strings.Contains(line, part) && strings.HasSuffix(line, "refused=false") {
+			n++
+		}
+	}
+	return n
+}
+
+// blocked counts those that were not.
+func (p *proxy) blocked(part string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, line := range p.requests {
+		if strings.Contains(line, part) && strings.HasSuffix(line, "refused=true") {
+			n++
+		}
+	}
+	return n
+}
+
+// tracked is a listener that knows its connections, web sockets too, which an
+// http.Server forgets.
+type tracked struct {
+	net.Listener
+	mu     sync.Mutex
+	open   map[net.Conn]bool
+	isDown bool
+}
+
+// Accept implements net.Listener.
+func (l *tracked) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		l.mu.Lock()
+		down := l.isDown
+		if !down {
+			l.open[c] = true
+		}
+		l.mu.Unlock()
+		if !down {
+			return &trackedConn{Conn: c, l: l}, nil
+		}
+		c.Close()
+	}
+}
+
+func (l *tracked) down(is bool) {
+	l.mu.Lock()
+	l.isDown = is
+	l.mu.Unlock()
+	if is {
+		l.cut()
+	}
+}
+
+// cut breaks every connection there is.
+func (l *tracked) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.open {
+		c.Close()
+	}
+	clear(l.open)
+}
+
+type trackedConn struct {
+	net.Conn
+	l *tracked
+}
+
+// Close implements net.Conn.
+func (c *trackedConn) Close() error {
+	c.l.mu.Lock()
+	delete(c.l.open, c.Conn)
+	c.l.mu.Unlock()
+	return c.Conn.Close()
+}
