@@ -74,10 +74,14 @@ func parseQR(issuer, text string) (sessionID, scan string, err error) {
 	if !ours {
 		return "", "", hint(failf("this QR code is not one of %s", issuer), "name its server with --issuer only if you enrolled there")
 	}
+	rest, fragment, _ := strings.Cut(rest, "#")
 	id, query, _ := strings.Cut(rest, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil || !session.ID(id).WellFormed() {
 		return "", "", failf("this is no QR code of a session")
+	}
+	if h, ok := strings.CutPrefix(fragment, "h="); ok {
+		return id, "h:" + h, nil // the link that hands over on the same device
 	}
 	t, c := values.Get("t"), values.Get("c")
 	if t == "" || c == "" {

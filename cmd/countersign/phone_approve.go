@@ -20,7 +20,8 @@ func newPhoneApprove(env *environment) *cobra.Command {
 		Use: "approve [SESSION|QRTEXT]", Short: "approve a session", Args: cobra.MaximumNArgs(1),
 		Long: `Opens a session on this phone, shows what is asked, and approves it with the code that the browser
 shows. Without an argument it is the session that waits; a login that names nobody is opened with
-the text of its QR code, which is good for a few seconds.`,
+the text of its QR code, which is good for a few seconds. The link that a page shows to hand over
+on the same device works too; the browser has to come back with what is then printed.`,
 		Example: "  countersign phone approve\n  countersign phone approve --code 482913 --yes\n  countersign phone approve --auto < codes",
 	}
 	f := newPhoneFlags(env, cmd)
@@ -86,15 +87,24 @@ func (a *approval) one(ctx context.Context, t target) error {
 		if err != nil {
 			return err
 		}
-		_, err = a.phone.Verify(ctx, claimed, session.Approve, code, scopes)
+		answer, err := a.phone.Verify(ctx, claimed, session.Approve, code, scopes)
 		if err == nil {
-			fmt.Fprintln(a.env.Stdout, "approved")
+			a.say(answer)
 			return nil
 		}
 		if err = wrongCode(err); !errors.Is(err, errWrongCode) || !a.asks(t) {
 			return phoneHint(err)
 		}
 		fmt.Fprintln(a.env.Stdout, err)
+	}
+}
+
+// say tells the end, and what is still to be done when browser and phone are
+// one device.
+func (a *approval) say(answer api.VerifyResponse) {
+	fmt.Fprintln(a.env.Stdout, "approved")
+	if strings.HasPrefix(answer.ReturnURL, a.phone.Client.Issuer+"/r/") {
+		fmt.Fprintf(a.env.Stdout, "now open this in the browser that began:\n%s\n", plain(answer.ReturnURL))
 	}
 }
 

@@ -30,6 +30,8 @@ func TestQRText(t *testing.T) {
 		{someIssuer + "/s/" + id + "/x?t=1&c=abcdefghijklmnop", "", "", false},
 		{someIssuer + "/s/?t=1&c=abcdefghijklmnop", "", "", false},
 		{someIssuer + "/s/" + id + "?t=%zz", "", "", false},
+		{someIssuer + "/s/" + id + "#h=abcdefghijklmnop", id, "h:abcdefghijklmnop", true},
+		{someIssuer + ".evil.example/s/" + id + "#h=abcdefghijklmnop", "", "", false},
 	} {
 		session, scan, err := parseQR(someIssuer, c.text)
 		if session != c.session || scan != c.scan || (err == nil) != c.good {
