@@ -61,6 +61,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	h.mountDevices(e)
 	e.GET("/ws/session/:id", h.socket)
 	h.mountPages(e)
+	e.GET("/openapi.yaml", h.openapi)
 	e.GET("/.well-known/jwks.json", h.jwks, anyOrigin)
 	e.GET("/.well-known/openid-configuration", h.discovery, anyOrigin)
 }
@@ -130,7 +131,7 @@ func (h *Handler) cors(next echo.HandlerFunc) echo.HandlerFunc {
 		origin := c.Request().Header.Get("Origin")
 		if origin != "" && len(h.Sessions.Parties.ByOrigin(origin)) > 0 {
 			head.Set("Access-Control-Allow-Origin", origin)
-			head.Set("Access-Control-Expose-Headers", "Retry-After, Location")
+			head.Set("Access-Control-Expose-Headers", "Retry-After, Location, Date")
 			if c.Request().Method == http.MethodOptions {
 				head.Set("Access-Control-Allow-Methods", "GET, POST")
 				head.Set("Access-Control-Allow-Headers", "Content-Type, Authorization, Idempotency-Key, Countersign-Verifier, Last-Event-ID")

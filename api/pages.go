@@ -40,7 +40,7 @@ func (h *Handler) linkPage(c echo.Context) error {
 	if query.Has("t") || query.Has("c") {
 		return c.Redirect(http.StatusFound, h.Issuer+"/s/"+string(id))
 	}
-	return h.Pages.Link(c.Response(), c.Request(), string(id))
+	return h.Pages.Link(c.Response(), c.Request())
 }
 
 // returnPage is where an app sends the browser of its own device back to. It
@@ -55,7 +55,7 @@ func (h *Handler) returnPage(c echo.Context) error {
 		return err
 	}
 	party, _ := h.Sessions.Parties.Party(s.Service)
-	return h.Pages.Return(c.Response(), c.Request(), string(id), party.ReturnURL)
+	return h.Pages.Return(c.Response(), c.Request(), party.ReturnURL)
 }
 
 func (h *Handler) authenticator(c echo.Context) error {

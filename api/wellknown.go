@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/sha256"
+	_ "embed" // the contract is served as it is
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -21,6 +22,15 @@ type Discovery struct {
 	IDTokenSigningAlgValuesSupported []string `json:"id_token_signing_alg_values_supported"`
 	ScopesSupported                  []string `json:"scopes_supported"`
 	ClaimsSupported                  []string `json:"claims_supported"`
+}
+
+// contract is the HTTP contract, which the tests hold every answer against.
+//
+//go:embed openapi.yaml
+var contract []byte
+
+func (h *Handler) openapi(c echo.Context) error {
+	return c.Blob(http.StatusOK, "application/yaml", contract)
 }
 
 // keysFresh is how long keys may be cached: less than the lead of a new one.

@@ -100,6 +100,8 @@ func ourTexts(display string) map[string]string {
 		"claim, scanned":        string(ClaimRequest{Signed: signed, Session: session, Scan: "7:AAAAAAAAAAAAAAAA"}.text(issuer)),
 		"verify approve":        string(approve.text(issuer, "demo")),
 		"verify deny":           string(deny.text(issuer, "demo")),
+		"device rename":         string(device.VerbText(device.RenameVerb, issuer, signed.Token, signed.Device, "Alice’s phone ✓", signed.Timestamp, signed.Nonce)),
+		"device ws":             string(device.VerbText(device.ListenVerb, issuer, signed.Token, signed.Device, "", signed.Timestamp, signed.Nonce)),
 		"legacy v0":             plain.textsV0()[0],
 		"legacy v0 with scopes": approve.textsV0()[0],
 	}

@@ -8,15 +8,16 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
 const common = { bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'eof', logLevel: 'warning' };
 const page = { ...common, minify: true };
 
-/** Every page: its sources' folder, its scripts, the files copied as they are, and where it goes. */
+/** Every page: its sources' folder, its scripts, its service worker, the files copied as they are, and where it goes. */
 const pages = [
   { from: 'login', to: 'dist/login', scripts: ['login.ts', 'link.ts', 'return.ts'], copy: ['login.css'] },
-  { from: 'authenticator', to: 'dist/authenticator', scripts: ['app.ts', 'worker.ts'], copy: ['index.html', 'app.css', 'manifest.webmanifest', 'icon.svg', 'icon-192.png', 'icon-512.png', 'icon-maskable-512.png'] },
+  { from: 'authenticator', to: 'dist/authenticator', scripts: ['app.ts'], worker: 'worker.ts', copy: ['index.html', 'app.css', 'manifest.webmanifest', 'icon.svg', 'icon-192.png', 'icon-512.png', 'icon-maskable-512.png'] },
   { from: 'demo/page', to: 'demo/dist', scripts: ['bank.ts'], copy: ['bank.css'] },
   { from: 'inspector/page', to: 'inspector/dist', scripts: ['inspector.ts'], copy: ['index.html', 'inspector.css'] },
 ];
@@ -31,7 +32,15 @@ async function buildPages(out) {
     const entryPoints = p.scripts.map((s) => `${p.from}/${s}`).filter((f) => existsSync(f));
     if (entryPoints.length > 0) await build({ ...page, entryPoints, outdir: to });
     for (const f of p.copy) if (existsSync(`${p.from}/${f}`)) cpSync(`${p.from}/${f}`, `${to}/${f}`);
+    if (p.worker && existsSync(`${p.from}/${p.worker}`)) await buildWorker(`${p.from}/${p.worker}`, to);
   }
+}
+
+/** Builds a service worker that knows the hash of the files beside it, so that it changes whenever one of them does. */
+async function buildWorker(entry, to) {
+  const hash = createHash('sha256');
+  for (const f of files(to)) hash.update(`${f}\n`).update(readFileSync(join(to, f)));
+  await build({ ...page, entryPoints: [entry], outdir: to, define: { VERSION: JSON.stringify(hash.digest('hex').slice(0, 16)) } });
 }
 
 async function buildSDK(out) {
@@ -78,7 +87,7 @@ function check(out) {
 
 async function buildTests() {
   rmSync('.test', { recursive: true, force: true });
-  const entryPoints = ['sdk/test', 'authenticator/test'].filter((d) => existsSync(d))
+  const entryPoints = ['sdk/test', 'authenticator/test', 'inspector/test'].filter((d) => existsSync(d))
     .flatMap((d) => readdirSync(d).filter((f) => f.endsWith('.test.ts')).map((f) => `${d}/${f}`));
   await build({ ...common, entryPoints, outdir: '.test', platform: 'node', outExtension: { '.js': '.mjs' }, sourcemap: 'inline' });
 }

@@ -67,7 +67,7 @@ func New(o Options) (*Pages, error) {
 type view struct {
 	Lang, Dir, Title                      string
 	Icon, Style, BrandStyle, Script, Logo string
-	Issuer, Service, Name, Session, Demo  string
+	Issuer, Service, Name, Demo           string
 	Text, Warning, ReturnURL              string
 }
 
@@ -141,19 +141,20 @@ func (p *Pages) Login(w http.ResponseWriter, r *http.Request) (known bool, err e
 	return true, p.render(w, "login.html", v)
 }
 
-// Link writes the page behind a QR code that was opened as a link.
-func (p *Pages) Link(w http.ResponseWriter, r *http.Request, session string) error {
+// Link writes the page behind a QR code that was opened as a link. Its script
+// reads the session from the address: the page has nothing of it.
+func (p *Pages) Link(w http.ResponseWriter, r *http.Request) error {
 	v, t := p.view(r, "link.js")
-	v.Session, v.Title = session, t["linkScanTitle"]
+	v.Title = t["linkScanTitle"]
 	v.Text, v.Warning = t.say("linkScanText", "issuer", p.o.Issuer), t["linkWarning"]
 	return p.render(w, "link.html", v)
 }
 
 // Return writes the page that an app on the browser's own device sends it back
 // to; returnURL is the service's own page to go on to, if it has one.
-func (p *Pages) Return(w http.ResponseWriter, r *http.Request, session, returnURL string) error {
+func (p *Pages) Return(w http.ResponseWriter, r *http.Request, returnURL string) error {
 	v, t := p.view(r, "return.js")
-	v.Session, v.ReturnURL = session, returnURL
+	v.ReturnURL = returnURL
 	v.Title, v.Text = t["incompleteTitle"], t["incompleteText"]
 	return p.render(w, "return.html", v)
 }

@@ -84,10 +84,10 @@ func TestPagesUnderTheirPolicy(t *testing.T) {
 	p := newPages(t, Options{Demo: true})
 	w, _ := login(t, p, get("/login?service=plain/shop"))
 	link, back := httptest.NewRecorder(), httptest.NewRecorder()
-	if err := p.Link(link, get("/s/x"), "sess_x"); err != nil {
+	if err := p.Link(link, get("/s/x")); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Return(back, get("/r/x"), "sess_x", "https://bank.example/login?a=1&b=2"); err != nil {
+	if err := p.Return(back, get("/r/x"), "https://bank.example/login?a=1&b=2"); err != nil {
 		t.Fatal(err)
 	}
 	demo, _ := login(t, p, get(`/login?demo=%22%3E%3Cscript%3Ealert(1)%3C/script%3E`))
@@ -127,7 +127,7 @@ func TestLoginOfNoService(t *testing.T) {
 	}
 }
 
-var reference = regexp.MustCompile(`(?:href|src|logo)="(/[^"]+)"`)
+var reference = regexp.MustCompile(`(?:href|src|logo)="(/?[a-z][^"]+)"`)
 
 // Everything a page names is there, and may be kept as long as its name says
 // which version it is.
@@ -180,7 +180,7 @@ func TestAuthenticatorFiles(t *testing.T) {
 		t.Errorf("%v", worker.Header())
 	}
 	for _, m := range reference.FindAllStringSubmatch(page.Body.String(), -1) {
-		if !p.Asset(httptest.NewRecorder(), get(m[1]), strings.TrimPrefix(m[1], "/")) {
+		if !p.Asset(httptest.NewRecorder(), get("/"+m[1]), m[1]) { // relative to /authenticator
 			t.Errorf("the page names %s", m[1])
 		}
 	}
@@ -191,7 +191,7 @@ func TestAuthenticatorFiles(t *testing.T) {
 		t.Fatalf("%+v, %v", manifest, err)
 	}
 	for _, i := range manifest.Icons {
-		if p.files[strings.TrimPrefix(i.Src, "/")].body == nil {
+		if p.files[path.Join("authenticator", i.Src)].body == nil { // relative to the manifest
 			t.Errorf("the manifest names %s", i.Src)
 		}
 	}

@@ -18,5 +18,9 @@
 //     its send buffer, so a reader that does not read blocks nobody.
 //   - No connection has a timer or a goroutine besides the one that reads.
 //
+// Phones connect too, and are told what waits for their identity ([Phones]). For
+// them the pending list is the truth: a call between nodes only makes a node read
+// it, and every phone's is read every five seconds anyway.
+//
 // The package is net/http and gorilla/websocket only.
 package ws

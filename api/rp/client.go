@@ -147,7 +147,7 @@ func (c *Client) Start(ctx context.Context, st Start) (Started, error) {
 	if err != nil {
 		return Started{}, fmt.Errorf("rp: start: %w", err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end, or given up
+	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return Started{}, fmt.Errorf("rp: start: %w", err)

@@ -121,7 +121,7 @@ func (v *Verifier) download(ctx context.Context) (map[string]*ecdsa.PublicKey, t
 	if err != nil {
 		return nil, 0, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end, or given up
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return nil, 0, &Problem{Status: resp.StatusCode}
 	}

@@ -1,11 +1,15 @@
 package rp_test
 
 import (
+	"crypto"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -96,6 +100,25 @@ func encode(v any) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+// signHeader signs any header with a good key.
+func signHeader(t *testing.T, key keyring.Key, header map[string]string, body string) string {
+	t.Helper()
+	text := encode(header) + "." + body
+	sum := sha256.Sum256([]byte(text))
+	der, err := key.Signer().Sign(rand.Reader, sum[:], crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &rs); err != nil {
+		t.Fatal(err)
+	}
+	var sig [64]byte
+	rs.R.FillBytes(sig[:32])
+	rs.S.FillBytes(sig[32:])
+	return text + "." + base64.RawURLEncoding.EncodeToString(sig[:])
+}
+
 // What is not signed as it must be, each in the way that once fooled some library.
 func TestForgeries(t *testing.T) {
 	is := newIssuer(t)
@@ -124,6 +147,7 @@ func TestForgeries(t *testing.T) {
 		"none":               {encode(map[string]string{"alg": "none", "typ": "countersign+jwt", "kid": kid}) + "." + body + ".", rp.ErrSignature},
 		"HS256":              {hs + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), rp.ErrSignature},
 		"alg in lower case":  {header(map[string]any{"alg": "es256", "typ": "countersign+jwt", "kid": kid}), rp.ErrSignature},
+		"signed as another":  {signHeader(t, is.keys[0], map[string]string{"alg": "ES384", "typ": "countersign+jwt", "kid": kid}, body), rp.ErrSignature},
 		"Alg":                {header(map[string]any{"Alg": "ES256", "typ": "countersign+jwt", "kid": kid}), rp.ErrSignature},
 		"alg a list":         {header(map[string]any{"alg": []string{"ES256"}, "typ": "countersign+jwt", "kid": kid}), rp.ErrSignature},
 		"other header":       {header(map[string]any{"alg": "ES256", "typ": "countersign+jwt", "kid": kid, "x": 1}), rp.ErrSignature},
@@ -155,8 +179,11 @@ func TestForgeries(t *testing.T) {
 			t.Errorf("%s: gives claims", name)
 		}
 	}
-	if _, err := v.Verify(t.Context(), good); err != nil {
-		t.Errorf("the good one: %v", err)
+	same := signHeader(t, is.keys[0], map[string]string{"alg": "ES256", "typ": "countersign+jwt", "kid": kid}, body)
+	for _, token := range []string{good, same} {
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Errorf("a good one: %v", err)
+		}
 	}
 }
 

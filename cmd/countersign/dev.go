@@ -81,9 +81,7 @@ func (d *development) run(ctx context.Context, src server.Source) (err error) {
 	beside := besides{log: d.log}
 	defer beside.stop()
 	inspector := d.startInspector(&beside)
-	if err := d.startBank(&beside, secrets); err != nil {
-		return err
-	}
+	d.startBank(&beside, secrets)
 	if err := d.startTrust(&beside); err != nil {
 		return err
 	}

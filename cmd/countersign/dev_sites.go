@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"countersign/server"
+	"countersign/web/demo"
 	"countersign/web/inspector"
 )
 
@@ -19,18 +20,23 @@ func (d *development) startInspector(beside *besides) server.Inspector {
 }
 
 // startBank serves the demo bank, if it can run.
-func (d *development) startBank(beside *besides, secrets server.Secrets) error {
+func (d *development) startBank(beside *besides, secrets server.Secrets) {
 	if d.bankSays != "" {
-		return nil
+		return
 	}
-	beside.serve("bank", d.bank.listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }))
-	return nil
+	client := &http.Client{Timeout: httpTimeout}
+	if d.lan != nil {
+		client = d.lan.client()
+	}
+	secret := secrets.Services[bankService]
+	beside.serve("bank", d.bank.listener, demo.New(demo.Options{Issuer: d.issuer, ServiceID: bankService, Secret: string(secret.Secret),
+		ResponseKey: secret.ResponseKey, Origin: d.bankOrigin, HTTP: client, Log: d.log.With("site", "bank")}))
 }
 
 // options are what the server is given besides its configuration.
 func (d *development) options(in server.Inspector) server.Options {
 	return server.Options{
-		Log: d.log, Version: release(), Listener: d.public.listener, OpsListener: d.ops.listener, Inspector: in,
+		Log: d.log, Version: release(), Listener: d.public.listener, OpsListener: d.ops.listener, Inspector: in, Demo: true,
 		OnReady: func(public, _ net.Addr) { d.welcome(public) },
 	}
 }

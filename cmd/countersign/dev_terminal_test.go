@@ -36,7 +36,7 @@ func terminal(t *testing.T) (screen *os.File, written func() string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		io.Copy(&all, master) // ends with an error when the screen is closed
+		_, _ = io.Copy(&all, master) // ends with an error when the screen is closed
 	}()
 	return screen, func() string {
 		screen.Close()

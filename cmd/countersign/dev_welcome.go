@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
+	"slices"
 	"strings"
 
 	"countersign/crypto/localca"
@@ -28,6 +30,9 @@ func (d *development) welcome(public net.Addr) {
 	if d.bankSays != "" {
 		fmt.Fprintf(out, "no demo bank: %s\n", d.bankSays)
 	}
+	if _, ok := d.hosted(); !ok {
+		fmt.Fprintf(out, "no login page: no service without a secretFile lists %s in its origins\n", d.issuer)
+	}
 	if d.lan != nil {
 		d.welcomePhone()
 	} else if isTerminal(out) {
@@ -43,11 +48,10 @@ func (d *development) welcome(public net.Addr) {
 
 // limbs are the places, by who they are for.
 func (d *development) limbs() []limb {
-	service := "demo"
-	if len(d.cfg.Services) > 0 {
-		service = d.cfg.Services[0].ID
+	people := limb{who: "people"}
+	if service, ok := d.hosted(); ok {
+		people.branches = append(people.branches, branch{d.issuer + "/login?service=" + url.QueryEscape(service), "a login page"})
 	}
-	people := limb{who: "people", branches: []branch{{d.issuer + "/login?service=" + service, "a login page"}}}
 	if d.bankSays == "" {
 		people.branches = append(people.branches, branch{d.bankOrigin, "the demo bank: log in, approve a payment"})
 	}
@@ -72,13 +76,25 @@ func (d *development) limbs() []limb {
 	}
 	developers.branches = append(developers.branches,
 		branch{d.issuer + "/.well-known/openid-configuration", "discovery"},
-		branch{d.issuer + "/.well-known/jwks.json", "the keys that tokens are verified with"})
+		branch{d.issuer + "/.well-known/jwks.json", "the keys that tokens are verified with"},
+		branch{d.issuer + "/openapi.yaml", "the HTTP contract"})
 	limbs := []limb{people, developers}
 	if d.ops.listener != nil {
 		ops := "http://" + d.ops.listener.Addr().String()
 		limbs = append(limbs, limb{who: "operators", branches: []branch{{ops + "/readyz", "/livez too"}, {ops + "/metrics", "for Prometheus"}}})
 	}
 	return limbs
+}
+
+// hosted is the service that the server's own login page can be tried with: the
+// first whose sessions a page of the issuer may start.
+func (d *development) hosted() (service string, ok bool) {
+	for _, s := range d.cfg.Services {
+		if s.SecretFile == "" && slices.Contains(s.Origins, d.issuer) {
+			return s.ID, true
+		}
+	}
+	return "", false
 }
 
 // writeTree draws the limbs, with what is at each place in a column.

@@ -16,7 +16,8 @@ import (
 
 func newPhone(env *environment) *cobra.Command {
 	cmd := group("phone", "be a phone: enrol, and approve what waits",
-		newPhoneEnroll(env), newPhoneList(env), newPhoneApprove(env), newPhoneDecide(env, session.Deny), newPhoneDecide(env, session.Report))
+		newPhoneEnroll(env), newPhoneList(env), newPhoneApprove(env), newPhoneDecide(env, session.Deny), newPhoneDecide(env, session.Report),
+		newPhoneDevices(env), newPhoneRename(env), newPhoneRevoke(env), newPhoneLock(env), newPhoneCode(env), newPhoneRotate(env))
 	cmd.Long = `A complete authenticator in the terminal, to try a server out and to see what a phone does. Its key
 is in a file that only its user can read: good enough for tests, not for people's logins.`
 	return cmd
@@ -100,7 +101,11 @@ func phoneHint(err error) error {
 	case "stale_timestamp":
 		return hint(err, "set this machine's clock")
 	case "locked":
-		return hint(err, "too many wrong codes: wait, or ask an operator for countersign user unlock")
+		return hint(err, "by too many wrong codes, or by one of your phones: wait, or ask an operator for countersign user unlock")
+	case "invalid_signature":
+		return hint(err, "if countersign phone rotate was cut off, run it again")
+	case "device_not_found":
+		return hint(err, "countersign phone devices lists them")
 	case "code_unknown":
 		return hint(err, "ask for a new code: each is good for one phone and ten minutes")
 	}

@@ -19,7 +19,8 @@ type profile struct {
 	Issuer   string `json:"issuer"`
 	TokenID  string `json:"tokenId"`
 	DeviceID string `json:"deviceId"`
-	Key      string `json:"key"` // PKCS #8, PEM
+	Key      string `json:"key"`              // PKCS #8, PEM
+	NewKey   string `json:"newKey,omitempty"` // of a rotation that has not come to its end
 
 	key p256.PrivateKey
 }

@@ -18,6 +18,7 @@ func newUser(env *environment) *cobra.Command {
 type userView struct {
 	TokenID   string        `json:"tokenId"`
 	Status    string        `json:"status"`
+	Locked    string        `json:"lockedUntil,omitempty"` // by one of the identity's phones
 	CreatedAt string        `json:"createdAt"`
 	Claims    device.Claims `json:"claims,omitempty"`
 	Devices   []deviceView  `json:"devices"`
@@ -34,7 +35,7 @@ type deviceView struct {
 }
 
 func viewUser(i device.Identity) userView {
-	v := userView{TokenID: string(i.ID), Status: i.Status.String(), CreatedAt: timestamp(i.CreatedAt), Devices: []deviceView{}}
+	v := userView{TokenID: string(i.ID), Status: i.Status.String(), Locked: timestamp(i.LockedUntil), CreatedAt: timestamp(i.CreatedAt), Devices: []deviceView{}}
 	for _, d := range i.Devices {
 		status := device.Active
 		if d.Revoked {

@@ -29,7 +29,7 @@ func newUserShow(env *environment) *cobra.Command {
 }
 
 func (env *environment) showUser(u userView) error {
-	pairs := [][2]string{{"tokenId", u.TokenID}, {"status", u.Status}, {"created", u.CreatedAt}}
+	pairs := [][2]string{{"tokenId", u.TokenID}, {"status", u.Status}, {"locked until", u.Locked}, {"created", u.CreatedAt}}
 	for _, name := range device.ClaimNames() {
 		if raw, known := u.Claims[name]; known {
 			pairs = append(pairs, [2]string{name, claimText(raw)})

@@ -1,11 +1,11 @@
 package browser
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +23,7 @@ type proxy struct {
 	nodes    []*url.URL
 	turn     int
 	refuses  []func(*http.Request) bool
+	holds    func(*http.Request) bool
 	requests []string
 }
 
@@ -77,13 +78,19 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	refused := slices.ContainsFunc(p.refuses, func(f func(*http.Request) bool) bool { return f(r) })
-	p.requests = append(p.requests, fmt.Sprintf("%s %s refused=%t", r.Method, r.URL.Path, refused))
+	held := p.holds != nil && p.holds(r)
+	p.requests = append(p.requests, r.Method+" "+r.URL.Path+map[bool]string{true: " refused", false: " passed"}[refused])
 	p.mu.Unlock()
-	if refused {
+	switch {
+	case refused && r.Header.Get("Sec-Fetch-Mode") == "navigate":
+		w.WriteHeader(http.StatusNoContent) // the browser then stays where it is
+	case held:
+		<-r.Context().Done()
+	case refused:
 		http.Error(w, "blocked on the way", http.StatusForbidden)
-		return
+	default:
+		p.forward.ServeHTTP(w, r)
 	}
-	p.forward.ServeHTTP(w, r)
 }
 
 // refuse blocks requests on their way from now on.
@@ -93,11 +100,24 @@ func (p *proxy) refuse(which func(*http.Request) bool) {
 	p.refuses = append(p.refuses, which)
 }
 
-// sockets are the requests for a web socket, as a proxy that knows none of them
-// refuses; events those for a stream, which another kind of proxy holds back.
-func sockets(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
-func events(r *http.Request) bool  { return strings.HasSuffix(r.URL.Path, "/events") }
-func anything(*http.Request) bool  { return true }
+// sockets are the requests of pages for a web socket, phones those of phones;
+// events are those for a stream; returns those of a browser that comes back from an
+// app.
+func sockets(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/ws/session/") }
+func phones(r *http.Request) bool  { return r.URL.Path == "/ws/device" }
+func events(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/events")
+}
+
+func returns(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/r/") }
+
+// hold takes requests in from now on and never answers them, as a proxy does that
+// waits for the end of a stream before it passes it on.
+func (p *proxy) hold(which func(*http.Request) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.holds = which
+}
 
 // allow ends all refusing.
 func (p *proxy) allow() {
@@ -128,25 +148,20 @@ func (p *proxy) offline() { p.listener.down(true) }
 // online gives the network back.
 func (p *proxy) online() { p.listener.down(false) }
 
-// served counts the requests that were let through whose line, "METHOD path",
-// contains a text.
-func (p *proxy) served(part string) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, line := range p.requests {
-		if strings.Contains(line, part) && strings.HasSuffix(line, "refused=false") {
-			n++
-		}
-	}
-	return n
-}
+// cut breaks every connection there is; new ones are accepted.
+func (p *proxy) cut() { p.listener.cut() }
 
-// blocked counts those that were not.
-func (p *proxy) blocked(part string) (n int) {
+// served counts the requests that were let through whose "METHOD path" matches a
+// pattern, blocked those that were not.
+func (p *proxy) served(pattern string) int  { return p.count(pattern, " passed") }
+func (p *proxy) blocked(pattern string) int { return p.count(pattern, " refused") }
+
+func (p *proxy) count(pattern, fate string) (n int) {
+	is := regexp.MustCompile("^" + pattern + "$")
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, line := range p.requests {
-		if strings.Contains(line, part) && strings.HasSuffix(line, "refused=true") {
+		if request, ok := strings.CutSuffix(line, fate); ok && is.MatchString(request) {
 			n++
 		}
 	}

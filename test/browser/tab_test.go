@@ -96,7 +96,7 @@ func (b *tab) hear(event any) {
 	case *runtime.EventExceptionThrown:
 		b.note("exception: " + e.ExceptionDetails.Text + " " + describe(e.ExceptionDetails.Exception))
 	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeAssert {
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeAssert {
 			var words []string
 			for _, a := range e.Args {
 				words = append(words, describe(a))
@@ -281,14 +281,6 @@ func (b *tab) front() *tab {
 		_, err := chromedp.Call(ctx, page.BringToFront, struct{}{})
 		return err
 	})
-	return b
-}
-
-// back presses the Back button. The browser does not wait for a page here,
-// because the entry before may be the same page's.
-func (b *tab) back() *tab {
-	b.t.Helper()
-	b.do("history.back()")
 	return b
 }
 

@@ -110,6 +110,17 @@ func (k *checked) problem(r *http.Request, resp *http.Response, body []byte) {
 // CheckMessage holds a message of a socket or stream against the contract.
 func CheckMessage(t testing.TB, frame []byte) {
 	t.Helper()
+	checkSchema(t, "Message", frame)
+}
+
+// CheckDeviceMessage holds a frame of a phone's socket against the contract.
+func CheckDeviceMessage(t testing.TB, frame []byte) {
+	t.Helper()
+	checkSchema(t, "DeviceMessage", frame)
+}
+
+func checkSchema(t testing.TB, schema string, frame []byte) {
+	t.Helper()
 	c, err := loadContract()
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +130,7 @@ func CheckMessage(t testing.TB, frame []byte) {
 		t.Errorf("message is not JSON: %s", frame)
 		return
 	}
-	if err := c.doc.Components.Schemas["Message"].Value.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
+	if err := c.doc.Components.Schemas[schema].Value.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
 		t.Errorf("message against the contract: %v\n%s", err, frame)
 	}
 }

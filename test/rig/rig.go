@@ -39,6 +39,7 @@ type Options struct {
 	Master    []byte                             // secret; nil: a new one
 	Configure func(*server.Config)               // last word on the configuration
 	DropHint  func() bool                        // see server.Options
+	Inspector server.Inspector                   // of every node
 	Contract  func(testing.TB) http.RoundTripper // nil: the checked transport
 	Secrets   func(*server.Secrets)              // last word on the secrets
 	Issuer    string                             // of a proxy before the nodes; empty: the first node's own address
@@ -152,7 +153,7 @@ func (r *Rig) start(t testing.TB, o Options, l net.Listener) *Node {
 	var err error
 	n.Server, err = server.New(r.Config, r.Secrets, server.Options{
 		Log:      slog.New(slog.NewJSONHandler(r.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Listener: l, OpsListener: ops, Version: "test", OnReady: func(_, _ net.Addr) { close(ready) }, DropHint: o.DropHint, Demo: o.Demo})
+		Listener: l, OpsListener: ops, Version: "test", OnReady: func(_, _ net.Addr) { close(ready) }, DropHint: o.DropHint, Inspector: o.Inspector, Demo: o.Demo})
 	if err != nil {
 		t.Fatal(err)
 	}

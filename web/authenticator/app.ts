@@ -29,17 +29,28 @@ function byId(id: string): HTMLElement {
   return element;
 }
 
-/** Shows screens one after the other, each with its heading focused so that a screen reader begins there. */
-function createStage(main: HTMLElement): (screen: Screen, first: boolean) => void {
+/** Where screens are shown one after the other, each with its heading focused so that a screen reader begins there. */
+function createStage(main: HTMLElement) {
   let present: Screen | undefined;
-  return (screen, first) => {
-    present?.leave?.();
-    present = screen;
-    const heading = h('h1', { tabindex: -1 }, screen.title);
-    main.replaceChildren(heading, ...screen.body);
-    document.title = `${screen.title} · ${brand}`;
+  const heading = h('h1', { tabindex: -1 });
+  const entitle = (title: string): void => {
+    heading.textContent = title;
+    document.title = `${title} · ${brand}`;
     scrollTo(0, 0);
-    if (!first) heading.focus();
+  };
+  return {
+    show(screen: Screen): void {
+      const first = present === undefined; // the browser itself begins at the top of a page
+      present?.leave?.();
+      present = screen;
+      main.replaceChildren(heading, ...screen.body);
+      entitle(screen.title);
+      if (!first) heading.focus();
+    },
+    retitle(title: string): void {
+      entitle(title);
+      heading.focus();
+    },
   };
 }
 
@@ -51,6 +62,11 @@ function createVoice(place: HTMLElement): (text: string) => void {
   };
 }
 
+function mark(link: Element, here: boolean): void {
+  if (here) link.setAttribute('aria-current', 'page');
+  else link.removeAttribute('aria-current');
+}
+
 async function discover(base: string): Promise<string> {
   const response = await fetch(`${base}/.well-known/openid-configuration`, { cache: 'no-store', credentials: 'omit' });
   const { issuer } = (await response.json()) as { issuer?: unknown };
@@ -58,19 +74,14 @@ async function discover(base: string): Promise<string> {
   return issuer;
 }
 
-function createPage(base: string): { readonly app: ReturnType<typeof createApp>; render(): Promise<void> } {
-  const stage = createStage(byId('main'));
+function createPage(base: string, { show, retitle }: ReturnType<typeof createStage>) {
   const state: AppState = { enrolment: undefined, waiting: [], way: undefined, refused: undefined, trace: undefined, scans: new Map() };
-  let first = true;
   let discovered = '';
   let turn = 0;
-  const show = (screen: Screen): void => {
-    stage(screen, first);
-    first = false;
-  };
   const render = async (): Promise<void> => {
     const mine = ++turn;
     byId('nav').hidden = state.enrolment === undefined;
+    for (const link of document.querySelectorAll('nav a')) mark(link, link.getAttribute('href') === (location.hash || '#/'));
     if (state.enrolment !== undefined) return show(screenOf(app));
     // Only an enrolment needs to ask who the server is; afterwards the key remembers.
     if (discovered === '') discovered = await discover(base).catch(() => '');
@@ -81,7 +92,7 @@ function createPage(base: string): { readonly app: ReturnType<typeof createApp>;
     show(enrolScreen(app, route.screen === 'enrol' ? route.code : '', route.screen === 'decide' ? location.hash : '#/'));
   };
   const app = createApp({
-    issuer: base, state, store: openKeyStore(indexedDB), say: createVoice(byId('voice')),
+    issuer: base, state, store: openKeyStore(indexedDB), retitle, say: createVoice(byId('voice')),
     client: createClient({ base, fetch: (...a) => fetch(...a), now: Date.now, trace: (trace) => (state.trace = trace) }),
     go: (hash) => {
       if (location.hash === hash) void render();
@@ -97,16 +108,18 @@ function screenOf(app: App): Screen {
     case 'scan': return scanScreen(app);
     case 'devices': return devicesScreen(app);
     case 'decide': return decideScreen(app, route.sessionId, route.scan === '' ? app.state.scans.get(route.sessionId) ?? '' : route.scan);
-    case 'enrol': // this phone is enrolled already, and one key per issuer is enough
+    case 'enrol': // one key per issuer is enough
+      app.say('This device is enrolled already.');
+      return homeScreen(app);
     case 'home': return homeScreen(app);
   }
 }
 
 async function main(): Promise<void> {
   const stage = createStage(byId('main'));
-  if (!isSecureContext) return stage(insecureScreen(location.origin), true);
-  if (!('subtle' in crypto) || !('locks' in navigator) || !('IntersectionObserver' in globalThis)) return stage(oldBrowserScreen(), true);
-  const { app, render } = createPage(baseOf(location));
+  if (!isSecureContext) return stage.show(insecureScreen(location.origin));
+  if (!('subtle' in crypto) || !('locks' in navigator) || !('IntersectionObserver' in globalThis)) return stage.show(oldBrowserScreen());
+  const { app, render } = createPage(baseOf(location), stage);
   addEventListener('hashchange', () => void render());
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') app.wake();
@@ -117,7 +130,7 @@ async function main(): Promise<void> {
   try {
     await app.start(render);
   } catch {
-    return stage(oldBrowserScreen(), true); // a browser that has IndexedDB only by name
+    return stage.show(oldBrowserScreen()); // a browser that has IndexedDB only by name
   }
   // The worker only keeps the app's files for when there is no network, so the app does without where it cannot be had.
   await navigator.serviceWorker?.register('authenticator/worker.js', { scope: 'authenticator' }).catch(() => undefined);

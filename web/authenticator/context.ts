@@ -19,6 +19,8 @@ export interface App {
   readonly state: AppState;
   /** Who this phone is; throws when it is nobody, which no screen but the enrolment is shown for. */
   me(): Enrolment;
+  /** Has this phone ask something, and ask again if it turns out that the server holds its other key. */
+  asMe<T>(ask: (me: Enrolment) => Promise<T>): Promise<T>;
   /** Changes the enrolment with no other change, in this tab or another, getting between. */
   change(change: (present: Enrolment) => Promise<Enrolment>): Promise<Enrolment>;
   /** Begins with a new enrolment. */
@@ -33,6 +35,8 @@ export interface App {
   go(hash: string): void;
   /** Has a screen reader say something without moving the focus. */
   say(text: string): void;
+  /** Changes the present screen's heading and focuses it. */
+  retitle(title: string): void;
 }
 
 /** What changes while the app is open. */
@@ -62,63 +66,40 @@ export interface Surroundings {
   readonly state: AppState;
   go(hash: string): void;
   say(text: string): void;
+  retitle(title: string): void;
 }
 
-const lockName = 'countersign-authenticator';
-
-/** Makes the app. It follows what waits once {@link App.join} or an enrolment in the store gave it a name. */
+/** Makes the app. It follows what waits once `start` or {@link App.join} has found out who this phone is. */
 export function createApp(s: Surroundings): App & { start(ready: () => Promise<void>): Promise<void>; wake(): void } {
   const { issuer, client, store, state } = s;
   const tools: RotationTools = { client, store, now: Date.now };
   const listeners = new Set<() => void>();
-  // Another tab may change the key; whoever hears of it takes the new one from the store.
-  const others = new BroadcastChannel(lockName);
+  const update = (news: Partial<AppState>): void => {
+    Object.assign(state, news);
+    listeners.forEach((listener) => listener());
+  };
+  const { me, change, reload, tellOthers } = createEnrolments(s, update);
   let live: Live | undefined;
 
-  const changed = (): void => listeners.forEach((listener) => listener());
-  const me = (): Enrolment => {
-    if (state.enrolment === undefined) throw new Error('not enrolled');
-    return state.enrolment;
-  };
-  const reload = async (): Promise<void> => {
-    state.enrolment = await store.load(issuer);
-    changed();
-  };
-
-  const change: App['change'] = (act) => navigator.locks.request(lockName, async () => {
-    const present = await store.load(issuer);
-    if (present === undefined) throw new Error('this phone was forgotten in another tab');
+  const asMe: App['asMe'] = async (ask) => {
     try {
-      const next = await act(present);
-      await store.save(next);
-      return next;
-    } finally {
-      await reload(); // also after a failure: a rotation may have kept two keys
-      others.postMessage('changed');
+      return await ask(me());
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'invalid_signature' || me().next === undefined) throw error;
+      await change((present) => settle(tools, present));
+      return ask(me());
     }
-  });
+  };
 
-  const lookAtDevices = async (): Promise<void> => {
-    const devices = await client.list(me());
-    await change(async (present) => {
-      const strangers = present.known === undefined ? [] : devices.filter((d) => !d.current && !present.known?.includes(d.deviceId));
-      return { ...present, known: devices.map((d) => d.deviceId), news: withNews(present, strangers) };
-    });
-  };
-  const deviceAdded = (device: NewDevice): void => {
-    // The list knows the device's id, so that it is not news a second time; the frame is enough where it cannot be had.
-    lookAtDevices().catch(() => change(async (present) => ({ ...present, news: withNews(present, [device]) }))).catch(() => undefined);
-    s.say('Another device was added to your identity.');
-  };
+  const { lookAtDevices, deviceAdded } = createLookout(s, asMe, change);
 
   /** A refusal may only mean that the key has changed, in another tab or by a rotation whose answer got lost. */
   const recover = async (problem: Problem): Promise<void> => {
     const before = me().keys;
     if (problem.code === 'invalid_signature') await change((present) => settle(tools, present)).catch(() => undefined);
-    if (state.enrolment !== undefined && await sameKeys(state.enrolment.keys, before)) {
-      state.refused = problem;
-      changed();
-    } else followAnew();
+    if (state.enrolment === undefined) return;
+    if (await sameKeys(state.enrolment.keys, before)) update({ refused: problem, waiting: [] });
+    else followAnew();
   };
 
   const followAnew = (): void => {
@@ -128,20 +109,14 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
       url: `${issuer.replace(/^http/, 'ws')}/ws/device`, WebSocket,
       hello: () => client.hello(me()), pending: () => client.pending(me()), visible: () => document.visibilityState === 'visible',
       events: {
-        sessions: (sessions) => update({ waiting: sessions, refused: undefined }),
-        way: (way) => update({ way }), deviceAdded,
-        refused: (problem) => void (problem.code === 'locked' ? update({ refused: problem }) : recover(problem)),
+        sessions: (waiting) => update({ waiting, refused: undefined }), way: (way) => update({ way }), deviceAdded,
+        refused: (problem) => void (problem.code === 'unknown_device' || problem.code === 'invalid_signature' ? recover(problem) : update({ refused: problem, waiting: [] })),
       },
     });
   };
-  const update = (news: Partial<AppState>): void => {
-    Object.assign(state, news);
-    changed();
-  };
 
-  others.onmessage = () => void reload();
   return {
-    ...s, tools, me, change, lookAtDevices,
+    ...s, tools, me, asMe, change, lookAtDevices,
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -154,9 +129,9 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
     forget: async () => {
       live?.close();
       await store.forget(issuer);
-      update({ waiting: [], refused: undefined, trace: undefined });
+      Object.assign(state, { waiting: [], refused: undefined, trace: undefined, way: undefined });
       await reload();
-      others.postMessage('changed');
+      tellOthers();
     },
     start: async (ready) => {
       await reload();
@@ -168,6 +143,51 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
     },
     wake: () => live?.wake(),
   };
+}
+
+const lockName = 'countersign-authenticator';
+
+/** Who this phone is, in this tab and the others. */
+function createEnrolments({ issuer, store, state }: Surroundings, update: (news: Partial<AppState>) => void) {
+  // Another tab may change the key; whoever hears of it takes the new one from the store.
+  const others = new BroadcastChannel(lockName);
+  const tellOthers = (): void => others.postMessage('changed');
+  const reload = async (): Promise<void> => update({ enrolment: await store.load(issuer) });
+  const me = (): Enrolment => {
+    if (state.enrolment === undefined) throw new Error('not enrolled');
+    return state.enrolment;
+  };
+  const change: App['change'] = (act) => navigator.locks.request(lockName, async () => {
+    const present = await store.load(issuer);
+    if (present === undefined) throw new Error('this phone was forgotten in another tab');
+    try {
+      const next = await act(present);
+      await store.save(next);
+      return next;
+    } finally {
+      await reload(); // also after a failure: a rotation may have kept two keys
+      tellOthers();
+    }
+  });
+  others.onmessage = () => void reload();
+  return { me, change, reload, tellOthers };
+}
+
+/** Notices devices that join the identity, also while this app is closed. */
+function createLookout({ client, say }: Surroundings, asMe: App['asMe'], change: App['change']) {
+  const lookAtDevices = async (): Promise<void> => {
+    const devices = await asMe((me) => client.list(me));
+    await change(async (present) => {
+      const strangers = present.known === undefined ? [] : devices.filter((d) => !d.current && !present.known?.includes(d.deviceId));
+      return { ...present, known: devices.map((d) => d.deviceId), news: withNews(present, strangers) };
+    });
+  };
+  const deviceAdded = (device: NewDevice): void => {
+    // The list knows the device's id, so that it is not news a second time; the frame is enough where it cannot be had.
+    lookAtDevices().catch(() => change(async (present) => ({ ...present, news: withNews(present, [device]) }))).catch(() => undefined);
+    say('Another device was added to your identity.');
+  };
+  return { lookAtDevices, deviceAdded };
 }
 
 function withNews(present: Enrolment, added: readonly NewDevice[]): readonly NewDevice[] {

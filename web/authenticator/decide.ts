@@ -20,13 +20,13 @@ export type Decide = (choice: Choice) => Promise<Decided>;
 // How long to wait before each repeat; over by the time a user would have pressed again.
 const pauses = [700, 2000];
 
-/** Makes the sender of decisions about one claimed session. */
-export function createDecide(client: Client, signer: Signer, claimed: Claimed, wait: (ms: number) => Promise<void>): Decide {
+/** Makes the sender of decisions about one claimed session; `signer` is asked each time, as the key may change. */
+export function createDecide(client: Client, signer: () => Signer, claimed: Claimed, wait: (ms: number) => Promise<void>): Decide {
   let unanswered: { readonly key: string; readonly sealed: Sealed } | undefined;
   return async (choice) => {
     const key = JSON.stringify(choice);
     const before = unanswered?.key === key ? unanswered.sealed : undefined;
-    let sealed = before ?? (await client.sealVerify(signer, claimed, choice));
+    let sealed = before ?? (await client.sealVerify(signer(), claimed, choice));
     unanswered = { key, sealed };
     try {
       const decided = await sendOrRepeat(client, sealed, wait);
@@ -37,7 +37,7 @@ export function createDecide(client: Client, signer: Signer, claimed: Claimed, w
       unanswered = undefined;
       // A stale request decided nothing, so it may be signed anew; so may a repeat that was too old by then.
       if (!client.correctClock(error)) throw error;
-      sealed = await client.sealVerify(signer, claimed, choice);
+      sealed = await client.sealVerify(signer(), claimed, choice);
       return sendOrRepeat(client, sealed, wait);
     }
   };

@@ -165,7 +165,7 @@ function requesterRows(r: Requester): Row[] {
   const row: Row = { kind: 'text', id: 'requester', label: 'Asked from', value: `${visible(r.userAgent)}\n${visible(r.ip)}`,
     ...(r.byService ? { note: 'As the service tells it; the login server did not see it.' } : {}) };
   if (!r.firstSeen) return [row];
-  return [row, { kind: 'alert', id: 'first-seen', label: 'Mind', value: 'This browser has not asked you before.', warn: true }];
+  return [row, { kind: 'alert', id: 'first-seen', label: 'Attention', value: 'This browser has not asked you before.', warn: true }];
 }
 
 function operationRows(o: Operation): Row[] {

@@ -37,6 +37,7 @@ export interface Live {
 
 const firstPause = 500;
 const longestPause = 30_000;
+const tooMany = 4009;
 
 /** Follows the list until closed, or until the server does not know this phone any more. */
 export function follow(options: LiveOptions): Live {
@@ -75,10 +76,12 @@ export function follow(options: LiveOptions): Live {
       if (message.type === 'device_added') events.deviceAdded(message);
       else list.take(message);
     };
-    mine.onclose = () => {
+    mine.onclose = ({ code }) => {
       if (socket !== mine || over) return;
       socket = undefined;
       asking.start();
+      // Too many tabs of this app are open; taking turns would only have them throw each other out.
+      if (code === tooMany) return;
       const pause = Math.min(longestPause, firstPause * 2 ** failures++);
       retry = setTimeout(connect, pause * (0.5 + Math.random() / 2));
     };
@@ -100,6 +103,8 @@ export function follow(options: LiveOptions): Live {
 }
 
 const askEvery = 5000;
+// A lock may be told to last for a month, which is longer than a timer can be set for, and may be lifted sooner.
+const longestWait = 300_000;
 
 /** Asks what waits, at once and every five seconds, while the page is looked at. */
 function createAsking(options: LiveOptions, refused: (problem: Problem) => void) {
@@ -119,7 +124,7 @@ function createAsking(options: LiveOptions, refused: (problem: Problem) => void)
       } catch (error) {
         if (mine !== round) return;
         if (error instanceof Problem) {
-          pause = Math.max(pause, (error.members.retryAfter ?? 0) * 1000);
+          pause = Math.min(longestWait, Math.max(pause, (error.members.retryAfter ?? 0) * 1000));
           refused(error);
         } else events.way('offline');
       }

@@ -32,7 +32,7 @@ export async function rotate(tools: RotationTools, enrolment: Enrolment): Promis
   try {
     await tools.client.rotate(both, next);
   } catch (error) {
-    if (error instanceof Problem && error.members.status < 500) {
+    if (isRefusal(error)) {
       await keep(tools, both, both.keys);
       throw error;
     }
@@ -55,6 +55,11 @@ export async function settle(tools: RotationTools, enrolment: Enrolment): Promis
   if (tools.now() - (nextSent ?? 0) < canStillArrive) return enrolment;
   if (await works(tools.client, enrolment, enrolment.keys)) return keep(tools, enrolment, enrolment.keys);
   return enrolment; // neither: the device is revoked, which the next request will say
+}
+
+/** Whether the server has certainly not taken the key. These two it also says when an earlier try has come through. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Problem && error.members.status < 500 && error.code !== 'invalid_signature' && error.code !== 'already_enrolled';
 }
 
 async function works(client: Client, enrolment: Enrolment, keys: CryptoKeyPair): Promise<boolean> {

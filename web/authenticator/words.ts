@@ -72,7 +72,8 @@ function again(seconds: number | undefined): string {
   if (seconds === undefined) return 'Try again later.';
   if (seconds < 90) return `Try again in ${seconds} seconds.`;
   if (seconds < 90 * 60) return `Try again in ${Math.ceil(seconds / 60)} minutes.`;
-  return `Try again in ${Math.ceil(seconds / 3600)} hours.`;
+  if (seconds < 48 * 3600) return `Try again in ${Math.ceil(seconds / 3600)} hours.`;
+  return `Try again in ${Math.ceil(seconds / 86_400)} days.`;
 }
 
 function triesLeft(n: number | undefined): string {

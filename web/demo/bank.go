@@ -175,10 +175,14 @@ func (b *Bank) browser(r *http.Request) string {
 	return c.Value
 }
 
-// keep gives the browser its cookie.
+// keep gives the browser its cookie; an empty id takes it away.
 func (b *Bank) keep(w http.ResponseWriter, id string) {
-	http.SetCookie(w, &http.Cookie{Name: b.cookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: strings.HasPrefix(b.o.Origin, "https://")})
+	c := &http.Cookie{Name: b.cookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, //nolint:gosec // Secure where it can be
+		Secure: strings.HasPrefix(b.o.Origin, "https://")}
+	if id == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
 }
 
 // start asks the server for a session on behalf of a browser and remembers what

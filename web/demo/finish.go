@@ -98,7 +98,7 @@ func (b *Bank) prove(ctx context.Context, s started, f finished) (rp.Token, proo
 	p := decoded(f.JWT)
 	p.How = how(token.ACR)
 	p.Checks = []check{
-		{"hash", "the login server made this message, for the random that this bank keeps to itself"},
+		{"hash", "the login server made this message, for the random that this bank kept from the start"},
 		{"signature", "signed with ES256 by a key of " + b.o.Issuer + ", and typed countersign+jwt"},
 		{"audience", "made for " + b.o.ServiceID + " and no other service"},
 		{"time", "not expired, and not of the future"},

@@ -54,8 +54,7 @@ func (b *Bank) startLogin(w http.ResponseWriter, r *http.Request) error {
 
 func (b *Bank) logout(w http.ResponseWriter, r *http.Request) error {
 	b.visits.leave(b.browser(r))
-	http.SetCookie(w, &http.Cookie{Name: b.cookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: strings.HasPrefix(b.o.Origin, "https://")})
+	b.keep(w, "")
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }

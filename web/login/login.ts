@@ -1,5 +1,5 @@
 // The hosted login page: the server writes the element with who asks for what; the address may only choose a language
-// where the server has not, and a demo of a state.
+// where the server has not.
 import { define } from '../sdk/src/element/component.js';
 
 const element = document.querySelector('countersign-login');
@@ -11,7 +11,6 @@ if (element) {
   };
   // OpenID Connect's ui_locales is a list, the dearest first; the element asks for one, and then the browser's.
   if (!element.closest('[lang]')) setDefault('lang', address.get('ui_locales')?.split(' ')[0] ?? null);
-  setDefault('demo', address.get('demo'));
   setDefault('heading-level', '1');
   setDefault('back-cancels', 'true');
 }

@@ -2,6 +2,7 @@
 // else the tab with the hosted login page does, and this one says what became of it.
 import { returnView } from '../sdk/src/element/returnview.js';
 import type { Arrival } from '../sdk/src/element/returnview.js';
+import { pageToResume } from '../sdk/src/handover.js';
 import { finishReturn } from '../sdk/src/index.js';
 import { idInPath, setScene } from './scene.js';
 
@@ -30,6 +31,9 @@ async function run(main: HTMLElement): Promise<void> {
   if (returnURL !== '' && code !== undefined && goOn(returnURL, sessionId, code)) return;
   const { stage, scene } = setScene(main);
   const arrival = await arrive(sessionId);
+  // The app took the place of the login page in this very tab: that page goes on, and finds the code.
+  const page = arrival === 'waiting' ? pageToResume(sessionId) : undefined;
+  if (page !== undefined) return location.replace(page);
   // The code has done its work, or never will; nobody should find it in the history.
   history.replaceState(history.state, '', location.pathname);
   stage.show(returnView(scene, arrival));

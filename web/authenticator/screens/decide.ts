@@ -41,19 +41,19 @@ export function decideScreen(app: App, sessionId: string, scan: string): Screen 
     if (left) return;
     history.replaceState(null, '', '#/'); // a reload must not open it again
     app.state.scans.delete(sessionId);
-    show([resultView(app, result, heading, text, more)]);
-    body.querySelector('h2')?.focus();
+    show([resultView(app, result, text, more)]);
+    app.retitle(heading);
   };
-  const failed = (error: unknown): void => ended('failed', 'This cannot be approved here', explain(error, 'open'), nextSteps(error, sessionId, app));
+  const failed = (error: unknown): void => ended('failed', 'This cannot be approved here', explain(error, 'open'), nextSteps(app, error, sessionId, scan));
 
   void open(app, sessionId, scan).then((session) => {
     if (left) return;
     const view = decisionView(app, session, {
       decided: (decided) => afterDecision(app, session, decided, ended),
-      failed: (error) => ended('failed', 'This has ended', explain(error, 'decide'), nextSteps(error, sessionId, app)),
+      failed: (error) => ended('failed', 'This has ended', explain(error, 'decide'), nextSteps(app, error, sessionId, scan)),
     });
     show(view.parts, view.stop);
-    view.parts[0]?.focus();
+    view.parts[0]?.focus({ preventScroll: true });
   }).catch(failed);
   return {
     title: 'Do you want to approve this?',
@@ -66,7 +66,7 @@ export function decideScreen(app: App, sessionId: string, scan: string): Screen 
 }
 
 async function open(app: App, sessionId: string, scan: string): Promise<OpenSession> {
-  const opened = await app.client.claim(app.me(), sessionId, scan);
+  const opened = await app.asMe((me) => app.client.claim(me, sessionId, scan));
   const checked = await checkDisplay(opened, app.issuer);
   const claimed: Claimed = { sessionId, scan, serviceId: checked.display.service.id, displayHash: checked.displayHash };
   const compare = checked.display.mode === 'compare' && scan === '' ? await codeToCompare(app, sessionId) : '';
@@ -76,16 +76,20 @@ async function open(app: App, sessionId: string, scan: string): Promise<OpenSess
 /** The code of a session in mode compare comes with the list, and not with the claim. */
 async function codeToCompare(app: App, sessionId: string): Promise<string> {
   const of = (list: App['state']['waiting']): string | undefined => list.find((s) => s.sessionId === sessionId)?.autoPassword;
-  const code = of(app.state.waiting) ?? of(await app.client.pending(app.me()));
+  const code = of(app.state.waiting) ?? of(await app.asMe((me) => app.client.pending(me)));
   if (code === undefined) throw new Problem({ code: 'session_not_found', status: 404 });
   return code;
 }
 
-function nextSteps(error: unknown, sessionId: string, app: App): Node[] {
+function nextSteps(app: App, error: unknown, sessionId: string, scan: string): Node[] {
   if (!(error instanceof Problem)) return [];
   if (error.code === 'invalid_scan') return [linkButton('#/scan', 'Scan the code', { class: 'button strong wide', 'data-testid': 'scan' })];
-  if (reopen.has(error.code)) return [actionButton('Open it again', () => app.go(`#/s/${sessionId}`), { class: 'button strong wide', 'data-testid': 'reopen' })];
-  return [];
+  if (!reopen.has(error.code)) return [];
+  const again = (): void => {
+    app.state.scans.set(sessionId, scan);
+    app.go(`#/s/${sessionId}`);
+  };
+  return [actionButton('Open it again', again, { class: 'button strong wide', 'data-testid': 'reopen' })];
 }
 
 interface Outcome {
@@ -95,7 +99,7 @@ interface Outcome {
 
 /** Everything between the claim and the decision. */
 function decisionView(app: App, session: OpenSession, outcome: Outcome): { readonly parts: readonly HTMLElement[]; stop(): void } {
-  const decide = createDecide(app.client, app.me(), session.claimed, (ms) => new Promise((r) => setTimeout(r, ms)));
+  const decide = createDecide(app.client, app.me, session.claimed, (ms) => new Promise((r) => setTimeout(r, ms)));
   const panel = createPanel(session.display);
   const code = codePart(session);
   const error = h('p', { id: 'error', class: 'error', role: 'alert', 'data-testid': 'error' });
@@ -156,7 +160,7 @@ function codePart(session: OpenSession): { readonly parts: readonly HTMLElement[
   }
   const input = h('input', { id: 'code', class: 'code', 'data-testid': 'code', type: 'text', inputmode: 'numeric', autocomplete: 'off', maxlength: 9, 'aria-describedby': 'error' });
   return {
-    parts: [h('label', { for: 'code' }, 'Code shown on the other screen'), input],
+    parts: [h('div', {}, h('label', { for: 'code' }, 'Code shown on the other screen'), input)],
     read: () => typedCode(input.value),
     focus: (clear) => {
       if (clear) input.value = '';
@@ -206,8 +210,8 @@ function afterDecision(app: App, session: OpenSession, decided: Decided, ended: 
   location.assign(returnUrl);
 }
 
-function resultView(app: App, result: string, heading: string, text: string, more: readonly Node[]): HTMLElement {
+function resultView(app: App, result: string, text: string, more: readonly Node[]): HTMLElement {
   return h('section', { class: `result ${result}`, 'data-testid': 'result', 'data-result': result },
-    h('h2', { tabindex: -1 }, heading), h('p', {}, text), ...more,
+    h('p', {}, text), ...more,
     actionButton('Done', () => app.go('#/'), { class: 'button wide', 'data-testid': 'done' }));
 }

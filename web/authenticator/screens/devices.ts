@@ -24,7 +24,7 @@ export function devicesScreen(app: App): Screen {
     }
   };
   const load = async (): Promise<string> => {
-    const devices = await app.client.list(app.me());
+    const devices = await app.asMe((me) => app.client.list(me));
     list.replaceChildren(...devices.map((device) => deviceItem(app, device, (act) => run(async () => {
       const done = await act();
       if (app.state.enrolment !== undefined) await load();

@@ -74,7 +74,8 @@ async function enrol(app: App, code: string, deviceName: string): Promise<void> 
   const { issuer, client } = app;
   const { tokenId, deviceId, createdAt } = await client.enrol({ issuer, code, keys, deviceName, platform: machineName(navigator.userAgent) });
   await app.join({ issuer, tokenId, deviceId, name: deviceName, createdAt, keys });
-  // Asked so that the browser does not clear the key away when space is short; it may say no.
-  await navigator.storage?.persist?.().catch(() => false);
-  await app.lookAtDevices().catch(() => undefined); // only so that later devices are seen to be new
+  // Asked so that the browser does not clear the key away when space is short. Some browsers ask the user first, which
+  // nothing has to wait for.
+  navigator.storage?.persist?.().catch(() => false);
+  app.lookAtDevices().catch(() => undefined); // only so that later devices are seen to be new
 }

@@ -83,7 +83,7 @@ export function headline(e: Entry): string {
   if (e.device) return `${typeOf(e.device.frame)} to ${e.device.device}`;
   if (e.event) return [e.event.kind, e.event.detail].filter(Boolean).join(': ');
   if (e.signed) return signedText(e.signed).split(/[\n|]/, 1)[0] ?? '';
-  if (e.closed) return [e.closed.code ?? 'ended', e.closed.reason, e.closed.path].filter(Boolean).join(' ');
+  if (e.closed) return [e.closed.code ?? 'ended', e.closed.reason, e.closed.path.split('?', 1)[0]].filter(Boolean).join(' ');
   return e.kind;
 }
 

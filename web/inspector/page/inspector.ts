@@ -9,8 +9,13 @@ const traffic = noTraffic();
 const choice: Choice = { session: '', filter: '', statics: false };
 const pause = byID('pause', HTMLButtonElement);
 const state = byID('status', HTMLElement);
+let connection = 'connecting';
+let telling = 0;
+/** Tells something for a while, and then how the connection is again. */
 const tell = (text: string): void => {
-  if (state.textContent !== text) state.textContent = text;
+  window.clearTimeout(telling);
+  telling = window.setTimeout(() => status(), 8000);
+  state.textContent = text;
 };
 const lines = timeline(byID('timeline', HTMLOListElement), byID('empty', HTMLElement), choice, tell);
 const list = sessions(byID('sessions', HTMLUListElement), choose);
@@ -21,6 +26,12 @@ let dropped: Entry[] = [];
 let timer = 0;
 let paused = false;
 let run = '';
+
+function status(now?: string): void {
+  connection = now ?? connection;
+  window.clearTimeout(telling);
+  if (state.textContent !== connection) state.textContent = connection;
+}
 
 function choose(id: string): void {
   choice.session = id;
@@ -81,8 +92,8 @@ function clear(): void {
 /** Follows the server; EventSource comes back by itself and says what it has seen. */
 function follow(): void {
   const source = new EventSource('/events');
-  source.addEventListener('open', () => tell('live'));
-  source.addEventListener('error', () => tell('the server is gone; trying again'));
+  source.addEventListener('open', () => status('live'));
+  source.addEventListener('error', () => status('the server is gone; trying again'));
   source.addEventListener('begin', (m: MessageEvent<string>) => {
     const begun = (JSON.parse(m.data) as { run: string }).run;
     if (run !== '' && begun !== run) clear(); // another server's numbers and sessions

@@ -42,7 +42,12 @@ function inText(text: string, name: string): Found[] {
   return text.startsWith('{') && parsed(text) !== undefined ? [{ label: `${name}, parsed`, text: pretty(text) }] : [];
 }
 
+/** Decodes a part of a token; one that is none stays as it is. */
 function decode(base64url: string): string {
-  const plain = atob(base64url.replaceAll('-', '+').replaceAll('_', '/'));
-  return new TextDecoder().decode(Uint8Array.from(plain, (c) => c.charCodeAt(0)));
+  try {
+    const plain = atob(base64url.replaceAll('-', '+').replaceAll('_', '/'));
+    return new TextDecoder().decode(Uint8Array.from(plain, (c) => c.charCodeAt(0)));
+  } catch {
+    return base64url;
+  }
 }

@@ -7,9 +7,13 @@ export interface Kept {
     readonly endsAt: number;
     /** When the session began, of this machine's clock. */
     readonly beganAt: number;
+    /** The page itself, for a browser that comes back in the same tab. */
+    readonly page?: string;
 }
 /** Marks this browser as the one that started the session, and keeps in this tab what it needs to go on. */
 export declare function mark(settings: Settings, keep: Kept): void;
+/** The page of this tab that waits for the session's coming back, where the app was opened in its place. */
+export declare function pageToResume(sessionId: string): string | undefined;
 /** The session that this tab handed over, if it is the one wanted and not over. */
 export declare function remembered(settings: Settings): Kept | undefined;
 /** Removes every trace of a session from this browser. */

@@ -24,6 +24,8 @@ export interface Kept {
   readonly endsAt: number;
   /** When the session began, of this machine's clock. */
   readonly beganAt: number;
+  /** The page itself, for a browser that comes back in the same tab. */
+  readonly page?: string;
 }
 
 // Another session must not be taken for the one that the page asks for now: what would be approved, and what the
@@ -40,7 +42,18 @@ export function mark(settings: Settings, keep: Kept): void {
     sweep(local);
     local?.setItem(marked + keep.started.sessionId, String(Date.now()));
   });
-  quietly(() => storage('sessionStorage')?.setItem(kept, JSON.stringify({ ...keep, wanted: wanted(settings) })));
+  quietly(() => storage('sessionStorage')?.setItem(kept, JSON.stringify({ ...keep, wanted: wanted(settings), page: pageNow() })));
+}
+
+function pageNow(): string | undefined {
+  return globalThis.location && location.origin + location.pathname + location.search;
+}
+
+/** The page of this tab that waits for the session's coming back, where the app was opened in its place. */
+export function pageToResume(sessionId: string): string | undefined {
+  const value = parse(quietly(() => storage('sessionStorage')?.getItem(kept)) ?? '') as Kept | null | undefined;
+  const page = value?.started.sessionId === sessionId ? value.page : undefined;
+  return page && URL.canParse(page) && new URL(page).origin === globalThis.location?.origin ? page : undefined;
 }
 
 function sweep(local: Storage | undefined): void {

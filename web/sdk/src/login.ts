@@ -128,10 +128,7 @@ class PageLogin extends EventTarget implements Login {
     await undefined; // the caller gets its login before anything happens
     if (!globalThis.crypto?.subtle) throw new LoginError('unsupported', 'no crypto.subtle: the page needs https or localhost');
     const session = (mayResume ? this.#resume() : undefined) ?? (await this.#open(signal));
-    const tell = (state: LoginState): void => {
-      if (!signal.aborted) this.#set(state);
-    };
-    one.watch = watch(this.#settings, session, tell);
+    one.watch = watch(this.#settings, session, (state) => this.#set(state));
     // Cancelled while the answer was under way: the session exists, and is ended like any other.
     if (signal.aborted) one.watch.giveUp();
     else one.watch.begin();

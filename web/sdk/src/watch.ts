@@ -186,6 +186,7 @@ class WatchedSession implements Watch {
   #take(m: Message): void {
     switch (m.type) {
       case 'otp_ready':
+        if (m.autoPassword === this.#code) return; // most connections bring the code that the page has
         this.#code = m.autoPassword;
         return this.#show();
       case 'claimed':
@@ -268,7 +269,7 @@ class WatchedSession implements Watch {
       const status = await this.#postReturn(code);
       this.#settings.log(`return: ${status ?? 'no answer'}`);
       if (status === 200) {
-        this.#following?.wake(0); // the approval is there now: no need to wait for it
+        void this.#following?.ask(); // the approval is there now: no need to wait for it
         return true;
       }
       if (status !== undefined && status < 500 && status !== 429) return false;

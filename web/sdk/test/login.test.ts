@@ -215,12 +215,11 @@ test('cancelling while starting aborts, and ends a session that was made all the
   await settle();
   assert.equal(login.state.name, 'cancelled');
 
-  let give = (_: ReturnType<typeof started>): void => {};
+  let give: ((_: ReturnType<typeof started>) => void) | undefined;
   const late = r.login({ start: () => new Promise((resolve) => (give = resolve)) });
-  await settle();
-  await until('the call', () => give.length === 1);
+  await until('the call', () => give !== undefined);
   late.cancel();
-  give(started());
+  give!(started());
   await until('the cancel', () => r.requests(/cancel$/).length === 1);
   assert.equal(r.sockets.length, 0);
 });

@@ -69,3 +69,4 @@ declare module 'node:path' {
 
 declare function setImmediate(act: () => void): void;
 declare const process: { on(event: string, act: (value: unknown) => void): void; off(event: string, act: (value: unknown) => void): void; cwd(): string; env: Record<string, string | undefined> };
+declare const Buffer: { from(text: string, encoding: 'base64url'): Uint8Array };

@@ -288,6 +288,18 @@ test('awake after a long while: asks once, and only then connects anew', async (
   assert.equal(login.state.name, 'approved');
 });
 
+test('awake after a long while without news: the socket is not trusted', async (t) => {
+  const r = rig(t);
+  const p = page(t);
+  await r.pending();
+  p.hide();
+  await r.tick(5000);
+  p.wake('visibilitychange', 'document');
+  await settle();
+  assert.equal(r.requests(polls).length, 1);
+  assert.equal(r.sockets.length, 2);
+});
+
 test('awake between two tries: the question comes first, and the wait begins anew', async (t) => {
   const r = rig(t);
   const p = page(t);

@@ -11,7 +11,7 @@ declare const Base: {
  * Attributes: `issuer` (default: this page's origin), `service`, `token-id`, `scopes` (separated by spaces), `mode`,
  * `client-nonce`; `lang`, `service-name`, `logo`, `ask` (what is to be approved, if not a login), `heading-level`
  * (default 2), `theme` (`light` or `dark`; default: as the user's system); `same-device` (`false` switches it off),
- * `autostart` (`false`: wait for `start()`), `back-cancels`, `debug`, and `demo` (one of `demoStates`).
+ * `autostart` (`false`: wait for `start()`), `back-cancels`, `ends-here` (nothing follows an approval on this page), `debug`, and `demo` (one of `demoStates`).
  *
  * Events, all bubbling and composed: `countersign-state` (detail: StateChange), `countersign-approved` (detail:
  * LoginResult), `countersign-ended` (detail: the state; every end but approval). A demo fires `countersign-state` only.

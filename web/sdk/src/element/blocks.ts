@@ -108,7 +108,8 @@ export function timeBlock(scene: Scene, restart: () => void, announce: Announce)
   let endsAt = 0;
   let before = Infinity;
   const tick = (): void => {
-    const left = Math.max(0, Math.ceil((endsAt - Date.now()) / 1000));
+    // Rounded down: a little too little does no harm, and a session that is announced for 120 s does not begin at 2:01.
+    const left = Math.max(0, Math.floor((endsAt - Date.now()) / 1000));
     setText(time, clock(left));
     timer.classList.toggle('ending', left <= 10);
     more.hidden = left > moments[0];

@@ -1,4 +1,5 @@
 // <countersign-login>: follows a login and shows each of its states as one clear view.
+import { pageToResume } from '../handover.js';
 import { finishReturn, qrSVG, startLogin } from '../index.js';
 import type { Login, LoginOptions, LoginState, Mode, Started, StateChange } from '../index.js';
 import { watchBack } from './back.js';
@@ -23,6 +24,7 @@ const Base = globalThis.HTMLElement ?? (class {} as unknown as typeof HTMLElemen
 
 const appearance = ['lang', 'service-name', 'logo', 'ask', 'heading-level'];
 const ticksEvery = 250;
+const returning = '#countersign-return=';
 
 /**
  * The login as an element.
@@ -30,7 +32,7 @@ const ticksEvery = 250;
  * Attributes: `issuer` (default: this page's origin), `service`, `token-id`, `scopes` (separated by spaces), `mode`,
  * `client-nonce`; `lang`, `service-name`, `logo`, `ask` (what is to be approved, if not a login), `heading-level`
  * (default 2), `theme` (`light` or `dark`; default: as the user's system); `same-device` (`false` switches it off),
- * `autostart` (`false`: wait for `start()`), `back-cancels`, `debug`, and `demo` (one of `demoStates`).
+ * `autostart` (`false`: wait for `start()`), `back-cancels`, `ends-here` (nothing follows an approval on this page), `debug`, and `demo` (one of `demoStates`).
  *
  * Events, all bubbling and composed: `countersign-state` (detail: StateChange), `countersign-approved` (detail:
  * LoginResult), `countersign-ended` (detail: the state; every end but approval). A demo fires `countersign-state` only.
@@ -47,12 +49,14 @@ export class CountersignLogin extends Base {
   #startSession: StartSession | undefined;
   #arrival: Arrival | undefined;
   #isLive = false;
+  /** Whether it is clear that this page is to start a login, and does not come back from one. */
+  #isSettled = false;
 
   /** Set this before the element is in the page, or call `start()` after setting it. */
   get startSession(): StartSession | undefined { return this.#startSession; }
   set startSession(start: StartSession | undefined) {
     this.#startSession = start;
-    if (this.#isLive && this.#login === undefined && this.#arrival === undefined) this.#autostart();
+    if (this.#isSettled && this.#login === undefined && this.#arrival === undefined) this.#autostart();
   }
 
   /** Where the login stands; `starting` before it was started. */
@@ -92,13 +96,23 @@ export class CountersignLogin extends Base {
   async #begin(): Promise<void> {
     const demo = this.getAttribute('demo');
     if (demo !== null) return this.#play(demo);
-    if (location.hash.startsWith('#countersign-return=')) {
-      const returned = await finishReturn(location);
-      // The code in the address has done its work, or never will; nobody should find it in the history.
-      history.replaceState(history.state, '', location.pathname + location.search);
-      return this.#arrive(returned === 'none' ? 'incomplete' : returned);
-    }
+    if (location.hash.startsWith(returning) && await this.#comeBack()) return;
     this.#autostart();
+  }
+
+  /** Deals with the browser's coming back from an app; false when this tab is the one that has to go on. */
+  async #comeBack(): Promise<boolean> {
+    const sessionId = location.hash.slice(returning.length).split('.')[0] ?? '';
+    const returned = await finishReturn(location);
+    const here = location.pathname + location.search;
+    // The code in the address has done its work, or never will; nobody should find it in the history.
+    history.replaceState(history.state, '', here);
+    // With a page to resume, the app took the login's place in this very tab: that page goes on, and finds the code.
+    const page = returned === 'waiting' || returned === 'none' ? pageToResume(sessionId) : undefined;
+    if (page === location.origin + here) return false;
+    if (page === undefined) this.#arrive(returned === 'none' ? 'incomplete' : returned);
+    else location.replace(page);
+    return true;
   }
 
   #play(name: string): void {
@@ -108,6 +122,7 @@ export class CountersignLogin extends Base {
   }
 
   #autostart(): void {
+    this.#isSettled = true;
     const canStart = this.hasAttribute('service') || this.#startSession !== undefined;
     if (canStart && this.getAttribute('autostart') !== 'false') this.start();
   }
@@ -129,7 +144,7 @@ export class CountersignLogin extends Base {
     this.#login = login;
     login.addEventListener('state', this.#changed);
     this.#stage?.speak(this.#speak());
-    this.#render(login.state);
+    this.#render(login.state, true);
   }
 
   readonly #changed = (event: Event): void => {
@@ -145,10 +160,11 @@ export class CountersignLogin extends Base {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
 
-  #render(state: LoginState): void {
+  /** Shows the state, in the view that is there if it is this session's; that of a login before is never reused. */
+  #render(state: LoginState, isNew = false): void {
     if (state.name === 'pending') this.#back?.arm();
     const current = this.#stage?.current;
-    if (current?.update && current.key === keyOf(state)) current.update(state);
+    if (!isNew && current?.update && current.key === keyOf(state)) current.update(state);
     else this.#stage?.show(this.#view(state));
   }
 
@@ -194,6 +210,7 @@ export class CountersignLogin extends Base {
       brand: {
         service: text('service-name'), logo: text('logo'), ask: text('ask'),
         headingLevel: Number(text('heading-level') || 2), demo: this.hasAttribute('demo'),
+        endsHere: this.hasAttribute('ends-here'),
       },
     };
   }
@@ -223,6 +240,7 @@ export class CountersignLogin extends Base {
   #end(): void {
     if (!this.#isLive) return;
     this.#isLive = false;
+    this.#isSettled = false;
     clearInterval(this.#ticking);
     this.#back?.stop();
     this.#back = undefined;

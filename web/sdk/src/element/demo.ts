@@ -5,7 +5,7 @@ type Making = () => LoginState;
 
 const result: LoginResult = { sessionId: 'demo', jwt: '', hash: '', random: '', expiresAt: '' };
 
-function open(more: Partial<OpenSession> = {}, seconds = 114): OpenSession {
+function open(more: Partial<OpenSession> = {}, seconds = 115): OpenSession {
   return { sessionId: 'demo', mode: 'enter', code: '482913', endsAt: Date.now() + seconds * 1000, connection: 'websocket', ...more };
 }
 
@@ -23,7 +23,7 @@ const states = {
   'scan': () => ({ name: 'pending', ...open({ mode: 'scan' }) }),
   'compare': () => ({ name: 'pending', ...open({ mode: 'compare' }) }),
   'masked': () => ({ name: 'pending', ...open({ mode: 'compare', code: '4829**' }) }),
-  'ending': () => ({ name: 'pending', ...open({}, 9) }),
+  'ending': () => ({ name: 'pending', ...open({}, 10) }),
   'claimed': () => ({ name: 'claimed', ...phone, ...open() }),
   'wrong-code': () => ({ name: 'claimed', ...phone, ...open({ failed: { reason: 'Invalid OTP', attemptsRemaining: 2 } }) }),
   'bad-signature': () => ({ name: 'claimed', ...phone, ...open({ failed: { reason: 'Invalid signature', attemptsRemaining: 3 } }) }),
@@ -78,7 +78,10 @@ export function demoLogin(name: string): Login {
     handoverLink: () => Promise.resolve('#demo'),
     handedOver: () => undefined,
     cancel: () => { if (isOpen()) go({ name: 'cancelled', by: 'page' }); },
-    restart: () => go(states.pending()),
+    restart: () => {
+      go({ name: 'starting' });
+      setTimeout(() => { if (state.name === 'starting') go(states.pending()); }, 300);
+    },
     takeBack: () => go(states.pending()),
     addEventListener: events.addEventListener.bind(events),
     removeEventListener: events.removeEventListener.bind(events),

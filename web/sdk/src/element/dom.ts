@@ -35,7 +35,7 @@ export type Sign = 'yes' | 'no' | 'time' | 'note';
 const strokes: Readonly<Record<Sign, string>> = {
   yes: 'M5 12.5l4.5 4.5L19 7.5',
   no: 'M7 7l10 10M17 7L7 17',
-  time: 'M12 6v6l4 2.5',
+  time: 'M12 4.5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15M12 8.5V12l2.5 1.75',
   note: 'M12 11v6M12 7v.5',
 };
 

@@ -74,7 +74,8 @@ export function endView(scene: Scene, state: EndState, again: () => void): View 
   const error = state.name === 'failed' ? state.error : undefined;
   const retry = end.again === true && button('try-again', 'primary', t('tryAgain'), again);
   const wait = retry !== false && error?.retryAfter !== undefined ? waiting(scene, error.retryAfter, retry) : undefined;
-  const words = end.text === 'cancelledService' && brand.service === '' ? t('cancelledSomeService') : t(end.text, { service: brand.service });
+  const words = state.name === 'approved' && brand.endsHere ? `${t('finishedTitle')}.`
+    : end.text === 'cancelledService' && brand.service === '' ? t('cancelledSomeService') : t(end.text, { service: brand.service });
   const outcome = end.outcome === true && t(brand.ask === '' ? 'nobodyLoggedIn' : 'nothingApproved');
   const { panel, heading } = messagePanel(scene, state.name, end.sign, t(end.title),
     h('p', { part: 'text message' }, outcome ? `${words} ${outcome}` : words),

@@ -36,6 +36,6 @@ export function linkView(scene: Scene, issuer: string, app: string): View {
   const { panel, heading } = messagePanel(scene, 'link', 'note', title,
     h('p', { part: 'text' }, text),
     app !== '' && h('div', { class: 'foot' }, h('a', { part: 'button primary open-app', class: 'primary', href: app, 'data-action': 'open-app' }, t('linkOpen'))),
-    h('p', { part: 'text warning', class: 'help' }, t('linkWarning')));
+    h('p', { part: 'text warning', class: 'help warning' }, t('linkWarning')));
   return { key: 'link', panel, heading, announcement: '' };
 }

@@ -48,6 +48,7 @@ export const styles = `
   overflow-wrap: anywhere;
 }
 p, h1, h2, h3, h4, h5, h6 { margin: 0; }
+p { text-wrap: pretty; }
 .demo {
   margin-block-end: 1.25rem;
   padding: .375rem .75rem;
@@ -65,7 +66,7 @@ p, h1, h2, h3, h4, h5, h6 { margin: 0; }
   border-radius: calc(var(--_radius) * .7); background: var(--_accent); color: var(--_on-accent);
   font-size: 1.125rem; font-weight: 650; border: 1px solid transparent;
 }
-[part=title] { font-size: 1.5rem; line-height: 1.25; font-weight: 650; letter-spacing: -.01em; text-wrap: balance; }
+[part=title] { font-size: clamp(1.25rem, 7cqi, 1.5rem); line-height: 1.25; font-weight: 650; letter-spacing: -.01em; text-wrap: balance; }
 [dir=rtl] [part=title] { letter-spacing: 0; }
 [part=title]:focus { outline: none; }
 [part=title] + * { margin-block-start: .625rem; }
@@ -104,7 +105,7 @@ p, h1, h2, h3, h4, h5, h6 { margin: 0; }
   padding: .75rem 1rem; color: var(--_danger); font-weight: 550; border: 1px solid currentColor; border-inline-start-width: 4px;
   border-radius: calc(var(--_radius) * .6); background: color-mix(in srgb, var(--_danger) 6%, var(--_surface));
 }
-.foot { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .75rem 1rem; margin-block-start: 1.5rem; }
+.foot { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .75rem 1rem; margin-block: 1.25rem -.5rem; }
 .time { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; min-block-size: 2.75rem; }
 .timer { color: var(--_muted); }
 .clock { display: inline-block; color: var(--_text); font-weight: 600; font-variant-numeric: tabular-nums; unicode-bidi: isolate; }
@@ -118,15 +119,14 @@ button, a.primary, a.secondary {
 .primary { background: var(--_accent); color: var(--_on-accent); }
 .primary:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_text)); }
 .secondary { background: var(--_surface); color: var(--_text); border-color: var(--_edge); }
-.quiet { background: transparent; color: var(--_text); border-color: transparent; text-decoration: underline; text-underline-offset: .2em; text-decoration-thickness: 1px; padding-inline: .75rem; margin-inline-start: auto; }
+.quiet { background: transparent; color: var(--_text); border-color: transparent; text-decoration: underline; text-underline-offset: .2em; text-decoration-thickness: 1px; padding-inline: .75rem; margin-inline: auto -.75rem; }
 .secondary:hover, .quiet:hover, summary:hover { background: var(--_soft); }
 button:disabled { background: var(--_soft); color: var(--_muted); border-color: var(--_line); cursor: default; }
 :focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
-.starting .quiet, .pending .quiet, .claimed .quiet { margin-inline-end: -.75rem; }
 
 .message-panel { text-align: center; }
 .message-panel .header { justify-content: center; }
-.message-panel .foot { justify-content: center; }
+.message-panel .foot { justify-content: center; margin-block: 1.5rem .25rem; }
 .message-panel .foot .primary { min-inline-size: 12rem; }
 .icon { inline-size: 3.5rem; block-size: 3.5rem; margin: .5rem auto 1rem; padding: .8rem; border-radius: 50%; color: var(--_muted); background: color-mix(in srgb, currentColor 12%, var(--_surface)); border: 1px solid transparent; }
 .icon svg { display: block; fill: none; stroke: currentColor; stroke-width: 2.25; stroke-linecap: round; stroke-linejoin: round; }
@@ -138,15 +138,20 @@ button:disabled { background: var(--_soft); color: var(--_muted); border-color: 
 
 @container (min-width: 42rem) {
   .panel.wide { max-inline-size: 42rem; }
-  .wide .ways.two { grid-template-columns: 1fr 1fr; gap: 1.5rem; align-items: stretch; }
+  .wide .ways.two { grid-template-columns: 1fr 1fr; gap: 1.5rem; align-items: start; }
+  .wide .code-box { min-block-size: 16rem; }
+  .wide .qr { inline-size: min(100%, 16rem); }
 }
 @media (prefers-reduced-motion: reduce) {
   * { transition: none !important; }
   .spinner { animation: none; }
 }
 @media (forced-colors: active) {
-  .panel, .code-box, .fold, .primary, .secondary, .icon { border-color: CanvasText; }
-  .quiet { border-color: ButtonText; }
+  .panel, .code-box, .fold, .icon, .monogram { border-color: CanvasText; }
+  button.primary, button.secondary, button.quiet { background: ButtonFace; color: ButtonText; border-color: ButtonText; }
+  .foot .quiet { margin-inline-end: 0; }
+  a.primary, a.secondary { background: Canvas; color: LinkText; border-color: LinkText; }
+  button.primary:disabled { color: GrayText; border-color: GrayText; }
   :focus-visible { outline-color: Highlight; }
 }
 @media print { .panel { box-shadow: none; } }

@@ -13,6 +13,8 @@ export interface Brand {
   /** The level of the heading, 1 to 6. */
   readonly headingLevel: number;
   readonly demo: boolean;
+  /** Whether nothing follows an approval on this page. */
+  readonly endsHere: boolean;
 }
 
 /** What a view needs to speak and to look like its page. */

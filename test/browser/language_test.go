@@ -1,0 +1,58 @@
+package browser
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// words are the texts of a language, from the file that the pages are built from.
+func words(t testing.TB, lang string) func(key string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "web", "sdk", "locales", lang+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	return func(key string) string {
+		t.Helper()
+		s, _ := all[key].(string)
+		if s == "" {
+			t.Fatalf("%s has no text %s", lang, key)
+		}
+		return s
+	}
+}
+
+// The page speaks what the service asks for, else what the browser prefers.
+func TestLanguages(t *testing.T) {
+	w := newWorld(t)
+	for _, tc := range []struct{ prefers, ui, lang, dir string }{
+		{"de-AT,de,en", "", "de", "ltr"},
+		{"de", "sv", "sv", "ltr"},
+		{"fi", "", "en", "ltr"},
+		{"cs", "fi fr", "fr", "ltr"},
+		{"en", "ar", "ar", "rtl"},
+		{"ar", "", "ar", "rtl"},
+	} {
+		b := newProfile(t).prefers(tc.prefers).open(w.hosted("ui_locales=" + tc.ui))
+		say := words(t, tc.lang)
+		b.see(say("scanIntro"))
+		b.see(say("cancel"))
+		if at := eval[string](b, `document.documentElement.lang + ' ' + document.documentElement.dir`); at != tc.lang+" "+tc.dir {
+			t.Errorf("%+v: the page is %s", tc, at)
+		}
+		if dir := eval[string](b, `getComputedStyle(look.find('[part~="title"]')).direction`); dir != tc.dir {
+			t.Errorf("%+v: it reads %s", tc, dir)
+		}
+	}
+	b := newProfile(t).open(w.hosted("ui_locales=ar", "demo=pending"))
+	if dir := eval[string](b, `getComputedStyle(look.find('.digits')).direction`); dir != "ltr" {
+		t.Errorf("the code reads %s in Arabic", dir)
+	}
+	b.audit("Arabic")
+}

@@ -1,0 +1,102 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+)
+
+// Bob's app is in the browser in which he logs in: the page's link leads to the
+// app, the app back to the bank, and the tab where he began finishes.
+func TestSameDevice(t *testing.T) {
+	w := newWorld(t)
+	p := newProfile(t)
+	bob := w.enrol(p)
+	page := &loginPage{p.open(w.bank + "/login")}
+	app := w.handOver(p, page)
+	app.see("You came from the page in this browser")
+	app.approve("")
+	// The app's tab comes back to the bank, finds the tab that began, and says so.
+	app.see("You can close this tab")
+	if at := eval[string](app.tab, "location.href"); !strings.HasPrefix(at, w.bank+"/login") || strings.Contains(at, "countersign-return") {
+		t.Errorf("the app's tab stands at %s", at)
+	}
+	page.front()
+	page.seeElement(testid("login-approved"))
+	claims := page.claims()
+	if claims["acr"] != "urn:countersign:same-device" || claims["sub"] != bob.token {
+		t.Errorf("the token has %v", claims)
+	}
+	if left := eval[string](page.tab, "JSON.stringify({...localStorage, ...sessionStorage})"); left != "{}" {
+		t.Errorf("the login left traces: %s", left)
+	}
+}
+
+// handOver follows the page's link to the app on this device.
+func (w *World) handOver(p *profile, page *loginPage) *phone {
+	w.t.Helper()
+	page.click(action("this-device"))
+	link := p.opened(page.tab, func() { page.click(action("open-app")) })
+	link.see("Approve on this device")
+	link.click(action("open-app"))
+	app := &phone{tab: link}
+	app.read()
+	return app
+}
+
+// The hosted login page has no page of the service to come back to: its own tab
+// finishes.
+func TestSameDeviceHosted(t *testing.T) {
+	w := newWorld(t)
+	p := newProfile(t)
+	w.enrol(p)
+	page := &loginPage{p.open(w.hosted())}
+	app := w.handOver(p, page)
+	app.approve("")
+	app.see("You can close this tab")
+	page.front()
+	page.see("Approved")
+}
+
+// The way back, opened in another browser, leads nowhere and says why; and the
+// login that it was meant for is not approved by it.
+func TestReturnInAnotherBrowser(t *testing.T) {
+	w := newWorld(t)
+	p, other := newProfile(t), newProfile(t)
+	w.enrol(p)
+	page := &loginPage{p.open(w.bank + "/login")}
+	app := w.handOver(p, page)
+	w.proxy.refuse(returns) // the app cannot open the link it is given: somebody carries it away
+	app.approve("")
+	app.result("approved")
+	back := eval[string](app.tab, `look.find('[data-testid="return"]').href`)
+	if !strings.HasPrefix(back, w.proxy.url+"/r/sess_") {
+		t.Fatalf("the way back is %s", back)
+	}
+	w.proxy.allow()
+	thief := other.open(back)
+	thief.see("Started in another browser")
+	thief.see("nothing happened here")
+	if page.sees("Approved") || thief.sees("Good day") {
+		t.Error("the login went on")
+	}
+	// In the browser that began it still counts.
+	p.open(back).see("You can close this tab")
+	page.front()
+	page.seeElement(testid("login-approved"))
+}
+
+// A link without its fragment is the QR code opened as a link: it says which app
+// to use, and has no button.
+func TestScannedByAnotherApp(t *testing.T) {
+	w := newWorld(t)
+	b := newProfile(t).open(w.proxy.url + "/s/sess_AAAAAAAAAAAAAAAAAAAAAA?t=3&c=AAAAAAAAAAAAAAAA")
+	b.see("Scan this code inside your app")
+	b.see("If you did not just start a login yourself, close this page.")
+	if eval[bool](b, "look.sees('[data-action=open-app]')") {
+		t.Error("a scanned code offers the app")
+	}
+	if at := eval[string](b, "location.href"); strings.Contains(at, "c=") {
+		t.Errorf("the moving part is kept: %s", at)
+	}
+	b.audit("the link's page")
+}
