@@ -96,12 +96,12 @@ func (svc *Service) Calls(ctx context.Context, phones []Phone) ([]Called, error)
 	}
 	now := svc.Now()
 	out := make([]Called, len(phones))
-	for i, l := range listed {
-		c := &out[i]
+	for i, p := range phones {
+		l, c := listed[i], &out[i]
 		if c.Err = l.Err; c.Err != nil {
 			continue
 		}
-		if _, known := l.Identity.Device(phones[i].Device); !known {
+		if _, known := l.Identity.Device(p.Device); !known {
 			c.Err = device.ErrUnknown
 			continue
 		}

@@ -42,7 +42,7 @@ func (s State) String() string {
 // is approved before the browser has come back.
 func (s State) Status() string {
 	if s == Returning {
-		s = Claimed
+		return Claimed.String()
 	}
 	return s.String()
 }

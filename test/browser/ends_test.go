@@ -172,7 +172,7 @@ func TestReloadBeginsAnew(t *testing.T) {
 	l := w.login(newProfile(t), alice)
 	l.connected("websocket")
 	first := eval[string](l.tab, `document.querySelector('countersign-login').state.sessionId`)
-	l.do("location.reload()")
+	l.reload()
 	second := await(l.tab, "another session", `document.querySelector('countersign-login')?.state.sessionId ?? ''`, func(id string) bool { return id != "" && id != first })
 	code := l.code()
 	alice.click(`[data-session="` + second + `"]`)

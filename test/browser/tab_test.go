@@ -215,6 +215,13 @@ func (b *tab) visit(url string) *tab {
 	return b
 }
 
+// reload loads the page again.
+func (b *tab) reload() *tab {
+	b.t.Helper()
+	b.call("reload", func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.Reload()) })
+	return b
+}
+
 // see waits until the page shows a text.
 func (b *tab) see(text string) *tab {
 	b.t.Helper()

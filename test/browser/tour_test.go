@@ -61,7 +61,7 @@ func (r *tour) enrol() {
 	b.click(testid("enrol"))
 	b.see("There is a mistake in this code.")
 	r.at("app-enrol-wrong", b)
-	b.do("location.reload()")
+	b.reload()
 	r.app = r.w.enrolled(b)
 	r.at("app-nothing", b)
 }

@@ -116,7 +116,7 @@ func TestInspectorShowsLogin(t *testing.T) {
 	}
 	request := func(path, asked, answered string) func(shown) bool {
 		return func(e shown) bool {
-			return e.Request.Method == "POST" && e.Request.Path == path && e.Request.Status == 200 &&
+			return e.Request.Method == http.MethodPost && e.Request.Path == path && e.Request.Status == 200 &&
 				strings.Contains(e.Request.RequestBody.Text, asked) && strings.Contains(e.Request.ResponseBody.Text, answered)
 		}
 	}

@@ -51,7 +51,7 @@ func TestHost(t *testing.T) {
 		"0.0.0.0:9091": 403, "192.168.1.2:9091": 403, "localhost:9091@evil.example": 403,
 	} {
 		for _, path := range []string{"/", "/events"} {
-			if got := ask(t, base+path, "Host", host); got.StatusCode != want && (want != 403 || got.StatusCode != 400) {
+			if got := ask(t, base+path, "Host", host); got.StatusCode != want && (want != 403 || got.StatusCode != http.StatusBadRequest) {
 				t.Errorf("%s of %q: %d, want %d", path, host, got.StatusCode, want)
 			}
 		}
@@ -108,7 +108,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s makes markup of texts", c.path)
 		}
 	}
-	if resp, err := http.Post(base+"/events", "text/plain", nil); err != nil || resp.StatusCode != 405 {
+	if resp, err := http.Post(base+"/events", "text/plain", nil); err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %v, %v", resp, err)
 	}
 }
@@ -124,7 +124,7 @@ func listen(t *testing.T, base, lastEventID string) func() frame {
 		head = []string{"Last-Event-ID", lastEventID}
 	}
 	resp := ask(t, base+"/events", head...)
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 	}
 	lines := bufio.NewScanner(resp.Body)

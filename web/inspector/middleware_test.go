@@ -1,9 +1,9 @@
 package inspector
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,7 +63,7 @@ func TestExchange(t *testing.T) {
 	resp.Body.Close()
 	e := eventually(t, i, 1)[0]
 	x := e.Request
-	if x.Method != "POST" || x.URL != base+"/auth/initiate?a=b" || x.Path != "/auth/initiate?a=b" || x.Status != 429 || x.Static || x.Open || x.Aborted {
+	if x.Method != http.MethodPost || x.URL != base+"/auth/initiate?a=b" || x.Path != "/auth/initiate?a=b" || x.Status != 429 || x.Static || x.Open || x.Aborted {
 		t.Errorf("%+v", x)
 	}
 	if x.RequestBody.Text != x.ResponseBody.Text || x.RequestBody.Text != `{"sessionId":"`+aSession+`"}` || x.RequestBody.Cut {
@@ -87,7 +87,7 @@ func TestBodyCut(t *testing.T) {
 		heard, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		for range 5 {
-			io.WriteString(w, strings.Repeat("b", bodyLength/4))
+			_, _ = io.WriteString(w, strings.Repeat("b", bodyLength/4))
 		}
 	})
 	resp, err := http.Post(base, "application/json", strings.NewReader(strings.Repeat("a", 2*bodyLength)))
@@ -114,7 +114,7 @@ func TestStatic(t *testing.T) {
 		i := New()
 		h := i.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			io.WriteString(w, "{}")
+			_, _ = io.WriteString(w, "{}")
 		}))
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
 		x := only(t, i).Request
@@ -135,8 +135,8 @@ func TestWebSocket(t *testing.T) {
 		}
 		defer c.Close()
 		if r.URL.Path != "/rude" {
-			c.WriteMessage(websocket.TextMessage, []byte(`{"type":"otp_ready"}`))
-			c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4009, "taken"), time.Now().Add(time.Second))
+			_ = c.WriteMessage(websocket.TextMessage, []byte(`{"type":"otp_ready"}`))
+			_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4009, "taken"), time.Now().Add(time.Second))
 		}
 	})
 	for n, path := range []string{"/ws/session/" + aSession, "/rude"} {
@@ -196,12 +196,12 @@ func TestEventStream(t *testing.T) {
 		if err := rc.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Error(err)
 		}
-		io.WriteString(w, "data: 1\n\n")
+		_, _ = io.WriteString(w, "data: 1\n\n")
 		if err := rc.Flush(); err != nil {
 			t.Error(err)
 		}
 		<-next
-		io.WriteString(w, "data: 2\n\n")
+		_, _ = io.WriteString(w, "data: 2\n\n")
 		w.(http.Flusher).Flush()
 		<-next
 	})
@@ -231,8 +231,8 @@ func TestPanic(t *testing.T) {
 	h := i.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	func() {
 		defer func() {
-			if p := recover(); p != http.ErrAbortHandler {
-				t.Errorf("panicked with %v", p)
+			if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+				t.Errorf("panicked with %v", err)
 			}
 		}()
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
@@ -247,7 +247,7 @@ func TestHijackRefused(t *testing.T) {
 	i := New()
 	h := i.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
-			t.Errorf("hijacked %v", c.(net.Conn))
+			t.Errorf("hijacked %v", c.RemoteAddr())
 		}
 		w.WriteHeader(http.StatusTeapot)
 	}))

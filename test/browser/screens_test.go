@@ -1,0 +1,190 @@
+package browser
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// A variant is a way to look at a screen.
+type variant struct {
+	name  string
+	width int64
+	media string
+	query string // added to the login page's address
+}
+
+var variants = []variant{
+	{"light", 800, "prefers-color-scheme: light", ""},
+	{"dark", 800, "prefers-color-scheme: dark", ""},
+	{"narrow", 320, "prefers-color-scheme: light", ""},
+	{"arabic", 800, "prefers-color-scheme: light", "ui_locales=ar"},
+}
+
+// folder is where the pictures are kept.
+var folder = filepath.Join("..", "..", "docs", "screens")
+
+// Every screen is kept as a picture in every variant, for people to look at; with
+// -update the pictures are taken anew. The app and the bank speak English alone.
+func TestScreens(t *testing.T) {
+	if !*update {
+		t.Parallel()
+		checkPictures(t)
+		return
+	}
+	w := newWorld(t)
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b := newProfile(t).open(w.hosted("demo=pending"))
+	for _, v := range variants {
+		for _, state := range states {
+			b.size(v.width, 600, 1).media(v.media)
+			b.demo(w, state, v.query)
+			b.picture(state, v)
+		}
+	}
+	r := &tour{w: w}
+	r.stop = func(name string, b *tab) {
+		for _, v := range variants {
+			if v.query == "" {
+				b.size(v.width, 600, 1).media(v.media)
+				b.picture(name, v)
+			}
+		}
+		b.media()
+		b.wide()
+	}
+	r.run()
+	writeIndex(t)
+	checkPictures(t)
+}
+
+func checkPictures(t *testing.T) {
+	t.Helper()
+	want := []string{"README.md"}
+	for _, v := range variants {
+		for _, name := range slices.Concat(states, appStops, bankStops) {
+			if v.query == "" || slices.Contains(states, name) {
+				want = append(want, name+"-"+v.name+".png")
+			}
+		}
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatalf("%v; take the pictures with go test ./test/browser -run Screens -update", err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		missing := slices.DeleteFunc(slices.Clone(want), func(s string) bool { return slices.Contains(got, s) })
+		stale := slices.DeleteFunc(slices.Clone(got), func(s string) bool { return slices.Contains(want, s) })
+		t.Errorf("missing %q, of no screen %q; take the pictures with go test ./test/browser -run Screens -update", missing, stale)
+	}
+}
+
+// picture keeps the whole page as a picture.
+func (b *tab) picture(name string, v variant) {
+	b.t.Helper()
+	eval[chromedp.Void](b, "look.still()")
+	height := eval[float64](b, "document.documentElement.scrollHeight")
+	p := page.CaptureScreenshotParams{CaptureBeyondViewport: ptr(true), Clip: &page.Viewport{Width: float64(v.width), Height: height, Scale: 1}}
+	var shot []byte
+	b.call("picture", func(ctx context.Context) error {
+		r, err := chromedp.Call(ctx, page.CaptureScreenshot, p)
+		shot = r.Data
+		return err
+	})
+	if err := os.WriteFile(filepath.Join(folder, name+"-"+v.name+".png"), small(b.t, shot), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// small writes a picture with a palette of at most 256 colours: what our pages
+// are painted with, and the edges of their letters, is not many more.
+func small(t testing.TB, shot []byte) []byte {
+	t.Helper()
+	m, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := image.NewPaletted(m.Bounds(), paletteOf(m))
+	index := map[color.Color]uint8{}
+	for y := m.Bounds().Min.Y; y < m.Bounds().Max.Y; y++ {
+		for x := m.Bounds().Min.X; x < m.Bounds().Max.X; x++ {
+			c := m.At(x, y)
+			i, known := index[c]
+			if !known {
+				i = uint8(out.Palette.Index(c))
+				index[c] = i
+			}
+			out.SetColorIndex(x, y, i)
+		}
+	}
+	var file bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&file, out); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
+}
+
+// paletteOf gives the 256 commonest colours of a picture.
+func paletteOf(m image.Image) color.Palette {
+	count := map[color.Color]int{}
+	for y := m.Bounds().Min.Y; y < m.Bounds().Max.Y; y++ {
+		for x := m.Bounds().Min.X; x < m.Bounds().Max.X; x++ {
+			count[m.At(x, y)]++
+		}
+	}
+	colours := make(color.Palette, 0, len(count))
+	for c := range count {
+		colours = append(colours, c)
+	}
+	slices.SortFunc(colours, func(a, b color.Color) int { return count[b] - count[a] })
+	return colours[:min(len(colours), 256)]
+}
+
+// writeIndex lists the pictures.
+func writeIndex(t *testing.T) {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("# Screens\n\nWhat people see, as a browser paints it: every state of the login page, every screen of the authenticator and every page of the\n" +
+		"demo bank. The browser tests take these pictures (`go test ./test/browser -run Screens -update`); look at them after every change of a page.\n" +
+		"Narrow is a window of 320 pixels, which is also one of 640 at 200 %.\n")
+	for _, part := range []struct {
+		title string
+		names []string
+	}{{"Login page", states}, {"Authenticator", appStops}, {"Demo bank", bankStops}} {
+		fmt.Fprintf(&text, "\n## %s\n\n| screen | pictures |\n|---|---|\n", part.title)
+		for _, name := range part.names {
+			var links []string
+			for _, v := range variants {
+				if v.query == "" || part.title == "Login page" {
+					links = append(links, fmt.Sprintf("[%s](%s-%[1]s.png)", v.name, name))
+				}
+			}
+			fmt.Fprintf(&text, "| %s | %s |\n", name, strings.Join(links, " · "))
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
