@@ -2,7 +2,6 @@ package browser
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -103,16 +101,14 @@ func checkPictures(t *testing.T) {
 // picture keeps the whole page as a picture.
 func (b *tab) picture(name string, v variant) {
 	b.t.Helper()
-	eval[chromedp.Void](b, "look.still()")
-	height := eval[float64](b, "document.documentElement.scrollHeight")
-	p := page.CaptureScreenshotParams{CaptureBeyondViewport: ptr(true), Clip: &page.Viewport{Width: float64(v.width), Height: height, Scale: 1}}
-	var shot []byte
-	b.call("picture", func(ctx context.Context) error {
-		r, err := chromedp.Call(ctx, page.CaptureScreenshot, p)
-		shot = r.Data
-		return err
-	})
-	if err := os.WriteFile(filepath.Join(folder, name+"-"+v.name+".png"), small(b.t, shot), 0o600); err != nil {
+	// In a window as high as the page; in that the page may be another height.
+	for height, last := int64(600), int64(0); height != last; {
+		last = height
+		b.size(v.width, height, 1)
+		eval[chromedp.Void](b, "look.still()")
+		height = max(600, eval[int64](b, "document.documentElement.scrollHeight"))
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+"-"+v.name+".png"), small(b.t, b.shot()), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -35,6 +35,8 @@ var libraryRooms = map[string][]string{
 	"github.com/labstack/echo":        {"api", "server"},
 	"github.com/gorilla/websocket":    {"ws"},
 	"github.com/golang-jwt/jwt":       {"crypto/keyring"},
+	"golang.org/x/text":               {"web"},
+	"github.com/chromedp":             {},
 	"github.com/rogpeppe/go-internal": {},
 	"pgregory.net/rapid":              {},
 	"go.uber.org/goleak":              {},

@@ -75,7 +75,7 @@ async function discover(base: string): Promise<string> {
 }
 
 function createPage(base: string, { show, retitle }: ReturnType<typeof createStage>) {
-  const state: AppState = { enrolment: undefined, waiting: [], way: undefined, refused: undefined, trace: undefined, scans: new Map() };
+  const state: AppState = { enrolment: undefined, waiting: [], way: undefined, refused: undefined, trace: undefined, scans: new Map(), ended: new Set() };
   let discovered = '';
   let turn = 0;
   const render = async (): Promise<void> => {

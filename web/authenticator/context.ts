@@ -23,6 +23,8 @@ export interface App {
   asMe<T>(ask: (me: Enrolment) => Promise<T>): Promise<T>;
   /** Changes the enrolment with no other change, in this tab or another, getting between. */
   change(change: (present: Enrolment) => Promise<Enrolment>): Promise<Enrolment>;
+  /** Takes a session that has ended off the list. */
+  drop(sessionId: string): void;
   /** Begins with a new enrolment. */
   join(enrolment: Enrolment): Promise<void>;
   /** Forgets the key of this phone for good. */
@@ -49,6 +51,8 @@ export interface AppState {
   trace: Trace | undefined;
   /** What the camera read, by session. It is not in the address: opened as a link it would not count. */
   readonly scans: Map<string, string>;
+  /** Sessions that have ended here; the server's list may still have them for a moment. */
+  readonly ended: Set<string>;
 }
 
 /** A screen: what to show, and how to clean up after it. */
@@ -109,7 +113,7 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
       url: `${issuer.replace(/^http/, 'ws')}/ws/device`, WebSocket,
       hello: () => client.hello(me()), pending: () => client.pending(me()), visible: () => document.visibilityState === 'visible',
       events: {
-        sessions: (waiting) => update({ waiting, refused: undefined }), way: (way) => update({ way }), deviceAdded,
+        sessions: (waiting) => update({ waiting: waiting.filter((w) => !state.ended.has(w.sessionId)), refused: undefined }), way: (way) => update({ way }), deviceAdded,
         refused: (problem) => void (problem.code === 'unknown_device' || problem.code === 'invalid_signature' ? recover(problem) : update({ refused: problem, waiting: [] })),
       },
     });
@@ -120,6 +124,10 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    drop: (sessionId) => {
+      state.ended.add(sessionId);
+      update({ waiting: state.waiting.filter((w) => w.sessionId !== sessionId) });
     },
     join: async (enrolment) => {
       await store.save(enrolment);

@@ -12,6 +12,7 @@ import { actionButton, h, linkButton } from '../dom.js';
 import { Problem } from '../problem.js';
 import type { Decision } from '../protocol.js';
 import { clockText, explain } from '../words.js';
+import type { Doing } from '../words.js';
 import { createPanel } from './panel.js';
 
 /** A session that is open on the screen. */
@@ -22,8 +23,10 @@ interface OpenSession extends Checked {
   readonly compare: string;
 }
 
+/** After these there is nothing left to decide. */
+const over = new Set(['session_not_found', 'session_expired', 'too_many_attempts', 'session_resolved', 'already_claimed']);
 /** After these the session cannot be decided here any more. */
-const final = new Set(['session_not_found', 'unknown_device', 'session_expired', 'too_many_attempts', 'session_resolved', 'already_claimed', 'invalid_request', 'invalid_signature']);
+const final = new Set([...over, 'unknown_device', 'invalid_request', 'invalid_signature']);
 /** After these it can, once it has been opened again. */
 const reopen = new Set(['not_claimed', 'display_changed']);
 
@@ -44,17 +47,23 @@ export function decideScreen(app: App, sessionId: string, scan: string): Screen 
     show([resultView(app, result, text, more)]);
     app.retitle(heading);
   };
-  const failed = (error: unknown): void => ended('failed', 'This cannot be approved here', explain(error, 'open'), nextSteps(app, error, sessionId, scan));
+  const failed = (heading: string, error: unknown, doing: Doing): void => {
+    if (error instanceof Problem && over.has(error.code)) app.drop(sessionId);
+    ended('failed', heading, explain(error, doing), nextSteps(app, error, sessionId, scan));
+  };
 
   void open(app, sessionId, scan).then((session) => {
     if (left) return;
     const view = decisionView(app, session, {
-      decided: (decided) => afterDecision(app, session, decided, ended),
-      failed: (error) => ended('failed', 'This has ended', explain(error, 'decide'), nextSteps(app, error, sessionId, scan)),
+      decided: (decided) => {
+        app.drop(sessionId);
+        afterDecision(app, session, decided, ended);
+      },
+      failed: (error) => failed('This has ended', error, 'decide'),
     });
     show(view.parts, view.stop);
     view.parts[0]?.focus({ preventScroll: true });
-  }).catch(failed);
+  }).catch((error: unknown) => failed('This cannot be approved here', error, 'open'));
   return {
     title: 'Do you want to approve this?',
     body: [body],
