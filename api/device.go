@@ -217,7 +217,7 @@ func (h *Handler) rotate(ctx context.Context, o device.Owner, q DeviceRequest) (
 // never in the address.
 func (h *Handler) deviceSocket(c echo.Context) error {
 	address := countedAs(h.caller(c.Request()))
-	return h.Phones.Socket(c.Response(), c.Request(), func(first []byte) (session.VerbRequest, error) {
+	return h.Phones.Socket(c.Response(), c.Request(), address, func(first []byte) (session.VerbRequest, error) {
 		var q SignedRequest
 		if err := decode(first, &q); err != nil {
 			return session.VerbRequest{}, err

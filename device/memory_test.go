@@ -14,7 +14,7 @@ import (
 type memory struct {
 	mu         sync.Mutex
 	identities map[TokenID]Identity
-	codes      map[EnrolmentCode]TokenID
+	codes      map[EnrolmentCode]CodeOwner
 	reserved   map[string]bool // keys, by thumbprint; true once enrolled
 	nonces     map[string]bool
 
@@ -65,28 +65,28 @@ func (m *memory) SwapIdentity(ctx context.Context, old, next Identity) error {
 	return ctx.Err()
 }
 
-func (m *memory) PutCode(_ context.Context, c EnrolmentCode, id TokenID, _ time.Duration) error {
+func (m *memory) PutCode(_ context.Context, c EnrolmentCode, o CodeOwner, _ time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.codes[c] = id
+	m.codes[c] = o
 	return nil
 }
 
-func (m *memory) PeekCode(_ context.Context, c EnrolmentCode, key p256.PublicKey, n Nonce, _ string) (TokenID, error) {
+func (m *memory) PeekCode(_ context.Context, c EnrolmentCode, key p256.PublicKey, n Nonce, _ string) (CodeOwner, error) {
 	if m.peeked != nil {
 		defer m.peeked()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch id, ok := m.codes[c]; {
+	switch o, ok := m.codes[c]; {
 	case m.limited > 0:
-		return "", LimitedError{After: m.limited}
+		return CodeOwner{}, LimitedError{After: m.limited}
 	case m.nonces[key.Thumbprint()+string(n)]:
-		return "", ErrReplayed
+		return CodeOwner{}, ErrReplayed
 	case !ok:
-		return "", ErrCodeUnknown
+		return CodeOwner{}, ErrCodeUnknown
 	default:
-		return id, nil
+		return o, nil
 	}
 }
 
@@ -104,15 +104,15 @@ func (m *memory) ReserveKey(_ context.Context, key p256.PublicKey, n Nonce, _ ti
 	return nil
 }
 
-func (m *memory) SpendCode(ctx context.Context, c EnrolmentCode) (TokenID, error) {
+func (m *memory) SpendCode(ctx context.Context, c EnrolmentCode) (CodeOwner, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	id, ok := m.codes[c]
+	o, ok := m.codes[c]
 	if !ok {
-		return "", ErrCodeUnknown
+		return CodeOwner{}, ErrCodeUnknown
 	}
 	delete(m.codes, c)
-	return id, ctx.Err()
+	return o, ctx.Err()
 }
 
 func (m *memory) SettleKey(ctx context.Context, key p256.PublicKey, enrolled bool) error {
@@ -140,7 +140,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{now: time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC),
-		store: &memory{identities: map[TokenID]Identity{}, codes: map[EnrolmentCode]TokenID{}, reserved: map[string]bool{}, nonces: map[string]bool{}}}
+		store: &memory{identities: map[TokenID]Identity{}, codes: map[EnrolmentCode]CodeOwner{}, reserved: map[string]bool{}, nonces: map[string]bool{}}}
 	d.Registry = &Registry{Issuer: testIssuer, Store: d.store, Enrolments: d.store, Audit: d.store, Now: func() time.Time { return d.now }}
 	i, err := d.Add(t.Context(), Claims{"given_name": []byte(`"Alice"`)})
 	if err != nil {

@@ -82,7 +82,8 @@ func (r *Registry) Lock(ctx context.Context, o Owner, hours int) (time.Time, err
 	return i.LockedUntil, r.Audit.Record(ctx, e)
 }
 
-// OwnCode makes an enrolment code for another phone of the identity. ErrReplayed.
+// OwnCode makes an enrolment code for another phone of the identity, good for as
+// long as this one is not revoked. ErrReplayed.
 //
 // The code lives in a place of its own, so the nonce goes first: a crash between
 // the two costs a request that its phone sees fail, and no request counts twice.
@@ -113,11 +114,7 @@ func (r *Registry) Rotate(ctx context.Context, o Owner, key p256.PublicKey, sign
 	// From here on the caller's hanging up must not leave half of it behind.
 	ctx = context.WithoutCancel(ctx)
 	_, err := r.Change(ctx, o.Identity.ID, func(i Identity) (Identity, error) {
-		d, err := o.still(i, r.Now())
-		if err == nil && !d.Key.Equal(o.Device.Key) {
-			err = ErrSignature // another rotation was quicker: the key that signed is not the device's any more
-		}
-		if err != nil {
+		if err := o.still(i, r.Now()); err != nil {
 			return i, err
 		}
 		marked, _ := i.MarkV1(o.Device.ID)
@@ -148,7 +145,7 @@ func (r *Registry) act(ctx context.Context, o Owner, change func(Identity) (Iden
 			if old, err = r.Store.Identity(ctx, o.Identity.ID); err != nil {
 				return old, false, err
 			}
-			if _, err := o.still(old, r.Now()); err != nil {
+			if err := o.still(old, r.Now()); err != nil {
 				return old, false, err
 			}
 		}
@@ -167,13 +164,17 @@ func (r *Registry) act(ctx context.Context, o Owner, change func(Identity) (Iden
 	return old, false, fmt.Errorf("%w, %d times", ErrConflict, changeTries)
 }
 
-// still gives the phone's device as it is by now. ErrUnknown, LockedError.
-func (o Owner) still(i Identity, now time.Time) (Device, error) {
+// still says whether the phone may still ask, with the key that it signed with.
+// ErrUnknown, ErrSignature, LockedError.
+func (o Owner) still(i Identity, now time.Time) error {
 	d, known := i.Device(o.Device.ID)
-	if !known {
-		return d, ErrUnknown
+	switch {
+	case !known:
+		return ErrUnknown
+	case !d.Key.Equal(o.Device.Key): // a rotation was quicker
+		return ErrSignature
 	}
-	return d, i.LockedAt(now)
+	return i.LockedAt(now)
 }
 
 // markV1 remembers, once in a device's life, that it speaks version 1.

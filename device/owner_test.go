@@ -105,6 +105,11 @@ func TestOwnerRaces(t *testing.T) {
 	o.store.conflicts = 0
 	o.want("which spent nothing", o.Rename(t.Context(), q, "x"), nil)
 
+	// Nor may a request that an older key signed, once the key is another.
+	q, next := o.asks(), newKey(t)
+	o.want("rotate", o.Rotate(t.Context(), o.asks(), next.Public(), next.Sign(q.Text).String()), nil)
+	o.want("rotated meanwhile", o.Rename(t.Context(), q, "y"), ErrSignature)
+
 	// Revoked or locked meanwhile, the phone may not go on.
 	q = o.asks()
 	if err := o.RevokeDevice(t.Context(), o.alice, o.phone.ID); err != nil {
@@ -169,6 +174,34 @@ func TestOwnerCode(t *testing.T) {
 	o.want("replay", err, ErrReplayed)
 	if devices, err := o.Devices(t.Context(), o.asks()); err != nil || len(devices) != 2 || devices[0].ID != o.phone.ID {
 		t.Errorf("%+v, %v", devices, err)
+	}
+}
+
+// A code ends with the phone that made it: one that is about to be revoked leaves
+// itself no way back in.
+func TestCodeOfRevokedPhone(t *testing.T) {
+	for what, peeked := range map[string]bool{"revoked before": false, "revoked while it is used": true} {
+		o := newOwner(t)
+		code, _, err := o.OwnCode(t.Context(), o.asks())
+		o.want("code", err, nil)
+		theirs, _, err := o.NewCode(t.Context(), o.alice)
+		o.want("an operator's code", err, nil)
+		revoke := func() {
+			o.store.peeked = nil
+			o.want("revoke", o.RevokeDevice(t.Context(), o.alice, o.phone.ID), nil)
+		}
+		if peeked {
+			o.store.peeked = revoke
+		} else {
+			revoke()
+		}
+		_, _, err = o.Enrol(t.Context(), o.enrolment(string(code), newKey(t)))
+		o.want(what, err, ErrCodeUnknown)
+		_, _, err = o.Enrol(t.Context(), o.enrolment(string(theirs), newKey(t)))
+		o.want("an operator's code, "+what, err, nil)
+		if n := o.identity().Enrolled(); n != 1 {
+			t.Errorf("%s: %d devices", what, n)
+		}
 	}
 }
 

@@ -23,19 +23,37 @@ type Store interface {
 // Enrolments keeps what an enrolment needs for a short while.
 type Enrolments interface {
 	// PutCode remembers a code until it expires.
-	PutCode(ctx context.Context, c EnrolmentCode, id TokenID, lifetime time.Duration) error
+	PutCode(ctx context.Context, c EnrolmentCode, o CodeOwner, lifetime time.Duration) error
 	// PeekCode says whose code c is and leaves it, counting the caller's
 	// address in the same trip. ErrCodeUnknown, ErrReplayed when key has used
 	// nonce before, LimitedError.
-	PeekCode(ctx context.Context, c EnrolmentCode, key p256.PublicKey, n Nonce, address string) (TokenID, error)
+	PeekCode(ctx context.Context, c EnrolmentCode, key p256.PublicKey, n Nonce, address string) (CodeOwner, error)
 	// ReserveKey takes key for a device to be, and remembers its nonce, in
 	// one step. ErrAlreadyEnrolled, ErrReplayed.
 	ReserveKey(ctx context.Context, key p256.PublicKey, n Nonce, until time.Time) error
 	// SpendCode uses a code up; of any number of callers one gets it, the
 	// others ErrCodeUnknown.
-	SpendCode(ctx context.Context, c EnrolmentCode) (TokenID, error)
+	SpendCode(ctx context.Context, c EnrolmentCode) (CodeOwner, error)
 	// SettleKey makes the reservation of key lasting, or drops it.
 	SettleKey(ctx context.Context, key p256.PublicKey, enrolled bool) error
+}
+
+// A CodeOwner is whose an enrolment code is.
+type CodeOwner struct {
+	Identity TokenID
+	// Maker is the device that asked for the code; empty: an operator did. The
+	// code ends with it, or a phone could leave a way back in before it is
+	// revoked.
+	Maker ID
+}
+
+// in says whether the owner's code is still good for an identity.
+func (o CodeOwner) in(i Identity) bool {
+	if i.Status == Revoked {
+		return false
+	}
+	_, active := i.Device(o.Maker)
+	return o.Maker == "" || active
 }
 
 // A Registry enrols phones and keeps identities.
@@ -126,9 +144,9 @@ func (r *Registry) verify(key p256.PublicKey, text []byte, signature string) boo
 
 // full says whether the identity has no room for another device. It is asked
 // before the code is spent, so that a full identity does not cost one.
-func (r *Registry) full(ctx context.Context, id TokenID) (bool, error) {
-	i, err := r.Store.Identity(ctx, id)
-	if errors.Is(err, ErrUnknown) || err == nil && i.Status == Revoked {
+func (r *Registry) full(ctx context.Context, o CodeOwner) (bool, error) {
+	i, err := r.Store.Identity(ctx, o.Identity)
+	if errors.Is(err, ErrUnknown) || err == nil && !o.in(i) {
 		return false, ErrCodeUnknown
 	}
 	return i.Enrolled() >= MaxDevices, err
@@ -144,12 +162,17 @@ func (r *Registry) spend(ctx context.Context, e Enrolment, code EnrolmentCode, o
 		_, err = r.Change(ctx, i.ID, func(i Identity) (Identity, error) { return i.With(d) })
 		return i.ID, d, err
 	}
-	id, err := r.Enrolments.SpendCode(ctx, code)
+	owner, err := r.Enrolments.SpendCode(ctx, code)
 	if err != nil {
 		return "", Device{}, err
 	}
-	_, err = r.Change(ctx, id, func(i Identity) (Identity, error) { return i.With(d) })
-	return id, d, err
+	_, err = r.Change(ctx, owner.Identity, func(i Identity) (Identity, error) {
+		if !owner.in(i) { // since it was peeked at
+			return i, ErrCodeUnknown
+		}
+		return i.With(d)
+	})
+	return owner.Identity, d, err
 }
 
 // Add makes an identity without devices.
@@ -178,7 +201,7 @@ func (r *Registry) newCode(ctx context.Context, id TokenID, e audit.Event) (Enro
 	}
 	now := r.Now()
 	code := NewEnrolmentCode()
-	if err := r.Enrolments.PutCode(ctx, code, id, CodeLifetime); err != nil {
+	if err := r.Enrolments.PutCode(ctx, code, CodeOwner{Identity: id, Maker: ID(e.Device)}, CodeLifetime); err != nil {
 		return "", time.Time{}, err
 	}
 	e.Time, e.Kind, e.Token = now, audit.EnrolmentCoded, string(id)

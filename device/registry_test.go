@@ -88,7 +88,7 @@ func TestEnrolAnswersInOrder(t *testing.T) {
 			if _, _, err := d.Enrol(t.Context(), sign(e, signer)); !errors.Is(err, first.want) {
 				t.Errorf("%s, %s: %v, want %v", first.name, second.name, err, first.want)
 			}
-			if d.store.identities[d.alice].Version != before || d.store.codes[d.code] != d.alice {
+			if d.store.identities[d.alice].Version != before || d.store.codes[d.code].Identity != d.alice {
 				t.Errorf("%s, %s: enrolled, or the code spent", first.name, second.name)
 			}
 			enrolled := errors.Is(first.want, ErrAlreadyEnrolled) || errors.Is(second.want, ErrAlreadyEnrolled)
@@ -158,7 +158,7 @@ func TestOpenEnrolment(t *testing.T) {
 	if err != nil || id == d.alice {
 		t.Fatalf("%s, %v", id, err)
 	}
-	if _, ok := d.store.identities[id].Device(dev.ID); !ok || len(d.store.identities) != 2 || d.store.codes[d.code] != d.alice {
+	if _, ok := d.store.identities[id].Device(dev.ID); !ok || len(d.store.identities) != 2 || d.store.codes[d.code].Identity != d.alice {
 		t.Error("not enrolled as somebody new, or alice's code is spent")
 	}
 	if _, _, err := d.Enrol(t.Context(), d.enrolment("", key)); !errors.Is(err, ErrReplayed) {
@@ -232,7 +232,7 @@ func (h hangsUp) ReserveKey(ctx context.Context, key p256.PublicKey, n Nonce, un
 func TestNewCode(t *testing.T) {
 	d := newDesk(t)
 	code, until, err := d.NewCode(t.Context(), d.alice)
-	if err != nil || !until.Equal(d.now.Add(CodeLifetime).Truncate(time.Second)) || d.store.codes[code] != d.alice {
+	if err != nil || !until.Equal(d.now.Add(CodeLifetime).Truncate(time.Second)) || d.store.codes[code].Identity != d.alice {
 		t.Errorf("%s until %s, %v", code, until, err)
 	}
 	if _, _, err := d.NewCode(t.Context(), NewTokenID()); !errors.Is(err, ErrUnknown) {

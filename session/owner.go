@@ -109,7 +109,7 @@ func (svc *Service) Calls(ctx context.Context, phones []Phone) ([]Called, error)
 			continue
 		}
 		c.Identity, c.Early = l.Identity, l.Early
-		c.Waiting = svc.waiting(l.Standing, l.Sessions, now)
+		c.Waiting = svc.waiting(l.Opened, l.Sessions, now)
 	}
 	return out, nil
 }

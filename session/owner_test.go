@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -114,8 +115,22 @@ func TestOwnersLock(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	r.clock.pass(time.Hour)
+	r.clock.pass(time.Hour - time.Second)
+	decoy := r.start()
+	r.clock.pass(time.Second)
 	r.mustClaim(r.alice, r.start(), "")
+
+	// What was started under the lock stays a decoy when the lock ends.
+	_, err = r.svc.Claim(ctx, r.alice.claim(decoy.ID, ""))
+	if !errors.Is(err, device.ErrUnknown) {
+		t.Errorf("started under the lock: %v", err)
+	}
+	waiting, err := r.svc.Pending(ctx, r.second.pending())
+	if err != nil || slices.ContainsFunc(waiting, func(w Waiting) bool { return w.Session.ID == decoy.ID }) || len(waiting) != 1 {
+		t.Errorf("%+v, %v", waiting, err)
+	}
+	open := r.start(func(st *Start) { st.Asked = nil })
+	r.mustClaim(r.alice, open, "0:"+QRCode(r.svc.Secrets.QRKey(open), open.ID, 0))
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -105,14 +105,23 @@ func (svc *Service) open(r Request) func(context.Context) (Opened, error) {
 }
 
 // admits says whether a phone's identity may act in the session at all.
-func admits(o Opened, token device.TokenID) error {
+func admits(o Opened, token device.TokenID, now time.Time) error {
 	switch {
 	case o.Session.Asked != "" && o.Session.Asked != token:
 		return device.ErrUnknown
-	case o.Standing.frozen(o.Session):
+	case o.decoy(o.Session, now):
 		return device.ErrUnknown
 	}
 	return nil
+}
+
+// decoy says whether a session that asks for the identity was started when
+// nobody was to approve it: in a freeze, or under a lock by one of its phones
+// that has ended since. Such a lock is longer than any session, so whatever is
+// older than its end was started under it.
+func (o Opened) decoy(s Session, now time.Time) bool {
+	until := o.Identity.LockedUntil
+	return o.Standing.frozen(s) || s.Asked != "" && s.CreatedAt.Before(until) && !now.Before(until)
 }
 
 // maxNonces bounds what repeated claims leave in a session.
@@ -121,7 +130,7 @@ const maxNonces = 64
 // claim decides a claim.
 func (svc *Service) claim(o Opened, r ClaimRequest) (Action, device.Device, error) {
 	s, now := o.Session, svc.Now()
-	if err := admits(o, r.Token); err != nil {
+	if err := admits(o, r.Token, now); err != nil {
 		return Action{}, device.Device{}, err
 	}
 	d, err := svc.signature(r.Signed, o.Identity, r.text(svc.Issuer))
@@ -226,16 +235,16 @@ func (svc *Service) Pending(ctx context.Context, r PendingRequest) ([]Waiting, e
 	if err != nil {
 		return nil, err
 	}
-	return svc.waiting(o.Standing, sessions, now), svc.markV1(ctx, r.Token, d)
+	return svc.waiting(o, sessions, now), svc.markV1(ctx, r.Token, d)
 }
 
 // waiting gives, of the sessions listed to an identity, those that a phone of it
 // is told of.
-func (svc *Service) waiting(x Standing, sessions []Session, now time.Time) []Waiting {
+func (svc *Service) waiting(o Opened, sessions []Session, now time.Time) []Waiting {
 	out := []Waiting{}
 	for _, s := range sessions {
 		party, ok := svc.Parties.Party(s.Service)
-		if !ok || !s.State.Undecided() || s.Due(now) || x.frozen(s) {
+		if !ok || !s.State.Undecided() || s.Due(now) || o.decoy(s, now) {
 			continue
 		}
 		w := Waiting{Session: s, Service: party.Name}

@@ -142,7 +142,7 @@ func (svc *Service) repeated(s Session) (Outcome, error) {
 // any effect.
 func (svc *Service) judge(o Opened, v Verification, stale bool) (verdict, error) {
 	s, now := o.Session, svc.Now()
-	if err := admits(o, v.Token); err != nil {
+	if err := admits(o, v.Token, now); err != nil {
 		return verdict{}, staleFirst(stale, err)
 	}
 	d, text, sig, err := svc.signed(o, v)

@@ -25,13 +25,21 @@ func codePeeked(t *testing.T, b backend) {
 	code, key := device.NewEnrolmentCode(), newPrivate(t).Public()
 	_, err := r.PeekCode(t.Context(), code, key, newNonce(), "")
 	wantErr(t, err, device.ErrCodeUnknown)
-	check(t, r.PutCode(t.Context(), code, alice.ID, device.CodeLifetime))
+	check(t, r.PutCode(t.Context(), code, device.CodeOwner{Identity: alice.ID}, device.CodeLifetime))
 	for range 3 {
 		got, err := r.another().PeekCode(t.Context(), code, key, newNonce(), "")
 		check(t, err)
-		if got != alice.ID {
-			t.Fatalf("code of %q, want %q", got, alice.ID)
+		if got.Identity != alice.ID || got.Maker != "" {
+			t.Fatalf("code of %+v, want %q", got, alice.ID)
 		}
+	}
+	own, want := device.NewEnrolmentCode(), device.CodeOwner{Identity: alice.ID, Maker: device.NewID()}
+	check(t, r.PutCode(t.Context(), own, want, device.CodeLifetime))
+	if got, err := r.another().PeekCode(t.Context(), own, key, newNonce(), ""); err != nil || got != want {
+		t.Fatalf("code of %+v, %v, want %+v", got, err, want)
+	}
+	if got, err := r.another().SpendCode(t.Context(), own); err != nil || got != want {
+		t.Fatalf("code of %+v, %v, want %+v", got, err, want)
 	}
 	nonce := newNonce()
 	check(t, r.ReserveKey(t.Context(), key, nonce, r.Now().Add(time.Minute)))
@@ -46,15 +54,15 @@ func codeOnce(t *testing.T, b backend) {
 	r := newRig(t, b.address)
 	alice := r.alice()
 	code := device.NewEnrolmentCode()
-	check(t, r.PutCode(t.Context(), code, alice.ID, device.CodeLifetime))
+	check(t, r.PutCode(t.Context(), code, device.CodeOwner{Identity: alice.ID}, device.CodeLifetime))
 	var spent atomic.Int64
 	together(50, func(int) {
-		id, err := r.SpendCode(t.Context(), code)
+		got, err := r.SpendCode(t.Context(), code)
 		switch {
-		case err == nil && id == alice.ID:
+		case err == nil && got.Identity == alice.ID:
 			spent.Add(1)
 		case !errors.Is(err, device.ErrCodeUnknown):
-			t.Errorf("%q, %v", id, err)
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 	if spent.Load() != 1 {

@@ -67,8 +67,8 @@ func enrolment(r *rig, i device.Identity) {
 	t := r.t
 	ctx := t.Context()
 	code, key := device.NewEnrolmentCode(), newPrivate(t).Public()
-	check(t, r.PutCode(ctx, device.NewEnrolmentCode(), i.ID, device.CodeLifetime))
-	check(t, r.PutCode(ctx, code, i.ID, device.CodeLifetime))
+	check(t, r.PutCode(ctx, device.NewEnrolmentCode(), device.CodeOwner{Identity: i.ID}, device.CodeLifetime))
+	check(t, r.PutCode(ctx, code, device.CodeOwner{Identity: i.ID}, device.CodeLifetime))
 	_, err := r.PeekCode(ctx, code, key, newNonce(), address(1))
 	check(t, err)
 	check(t, r.ReserveKey(ctx, key, newNonce(), r.Now().Add(time.Minute)))

@@ -217,7 +217,7 @@ func TestFailover(t *testing.T) {
 	w.Master.Stop()
 	eventually(t, "the replica is written to", func() bool {
 		i, err := r.Identity(t.Context(), alice.ID)
-		return err == nil && r.PutCode(t.Context(), device.NewEnrolmentCode(), i.ID, device.CodeLifetime) == nil
+		return err == nil && r.PutCode(t.Context(), device.NewEnrolmentCode(), device.CodeOwner{Identity: i.ID}, device.CodeLifetime) == nil
 	})
 	s = r.swapped(s, approval(alice), session.Effects{})
 	got, err := r.Session(t.Context(), s.ID)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"countersign/crypto/p256"
 	"countersign/device"
 	"countersign/session"
 )
@@ -47,6 +48,7 @@ const phoneReadLimit = 1 << 10
 type phone struct {
 	phones *Phones
 	who    session.Phone
+	key    p256.PublicKey // that it showed to have
 	out    *socket
 	due    atomic.Int64 // when it is looked after next, unix ms
 
@@ -61,9 +63,8 @@ type phone struct {
 
 // greet finds out who is there, and begins to look after them.
 func (p *Phones) greet(out *socket, read func([]byte) (session.VerbRequest, error)) {
-	p.hold(out, true)
 	owner, err := p.first(out, read)
-	p.hold(out, false)
+	p.release(out)
 	if err != nil {
 		p.Hub.count.Add(-1)
 		code, reason := phoneCode(err)
@@ -74,24 +75,13 @@ func (p *Phones) greet(out *socket, read func([]byte) (session.VerbRequest, erro
 		out.serve(nil)
 		return
 	}
-	ph := &phone{phones: p, who: session.Phone{Token: owner.Identity.ID, Device: owner.Device.ID}, out: out,
+	ph := &phone{phones: p, who: session.Phone{Token: owner.Identity.ID, Device: owner.Device.ID}, key: owner.Device.Key, out: out,
 		devices: map[device.ID]bool{}, told: map[session.ID]string{}, pingAt: time.Now().Add(p.Hub.PingEvery).UnixMilli()}
 	for _, d := range owner.Identity.Devices {
 		ph.devices[d.ID] = true
 	}
 	p.add(ph)
 	go ph.serve() // with a small stack again
-}
-
-// hold remembers a connection while nobody knows whose it is.
-func (p *Phones) hold(out *socket, held bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if held {
-		p.strangers[out] = struct{}{}
-	} else {
-		delete(p.strangers, out)
-	}
 }
 
 // first takes the first message and admits the phone that it names.
@@ -195,6 +185,9 @@ func (ph *phone) tell(c session.Called) {
 	case c.Err != nil:
 		ph.again(lookAgain)
 		return
+	case !ph.proven(c.Identity):
+		ph.close(CloseTryAgain, "")
+		return
 	}
 	for _, w := range ph.news(c) {
 		frame, err := json.Marshal(w)
@@ -214,6 +207,14 @@ func (ph *phone) tell(c session.Called) {
 	} else {
 		ph.early = 0
 	}
+}
+
+// proven says whether the device still has the key that this connection showed to
+// have. After a rotation whoever has the new one connects again, and whoever took
+// the old one is told no more.
+func (ph *phone) proven(i device.Identity) bool {
+	d, known := i.Device(ph.who.Device)
+	return known && d.Key.Equal(ph.key)
 }
 
 // news is what the phone was not told yet; from here on it counts as told. ph.mu

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,7 +50,7 @@ type Phones struct {
 	seed      maphash.Seed
 	shards    []*phoneShard
 	mu        sync.Mutex
-	strangers map[*socket]struct{} // have not said yet who they are
+	strangers map[*socket]string // have not said yet who they are; their addresses
 }
 
 // A phoneShard has the phones of some of the identities.
@@ -67,6 +68,11 @@ const (
 	lookEarlyMost = 5                      // such looks in a row
 	lookAtOnce    = 64                     // phones in one trip
 	phonesMost    = 3                      // connections of one device on one node
+
+	// Anybody can open a connection and say nothing for as long as a phone may
+	// take. They must not crowd out the browsers that share the hub's bound.
+	strangersMost       = 1000 // at once
+	strangersPerAddress = 100
 )
 
 func (p *Phones) start() {
@@ -78,7 +84,7 @@ func (p *Phones) start() {
 		if p.GreetWithin <= 0 {
 			p.GreetWithin = bindWithin
 		}
-		p.seed, p.strangers = maphash.MakeSeed(), map[*socket]struct{}{}
+		p.seed, p.strangers = maphash.MakeSeed(), map[*socket]string{}
 		for range 2 * runtime.GOMAXPROCS(0) {
 			p.shards = append(p.shards, &phoneShard{phones: map[device.TokenID][]*phone{}, wake: make(chan struct{}, 1)})
 		}
@@ -196,10 +202,10 @@ func (sh *phoneShard) rouse() {
 }
 
 // Socket serves GET /ws/device. It returns once the connection is upgraded and
-// goes on without the request. Read takes the first message apart, after the
-// request is gone. ErrNotUpgrade and ErrOrigin come before the upgrade; all later
-// trouble is a close code.
-func (p *Phones) Socket(w http.ResponseWriter, r *http.Request, read func(first []byte) (session.VerbRequest, error)) error {
+// goes on without the request; address is whom the caller is counted as. Read
+// takes the first message apart, after the request is gone. ErrNotUpgrade and
+// ErrOrigin come before the upgrade; all later trouble is a close code.
+func (p *Phones) Socket(w http.ResponseWriter, r *http.Request, address string, read func(first []byte) (session.VerbRequest, error)) error {
 	p.start()
 	if !isUpgrade(r) {
 		return ErrNotUpgrade
@@ -217,9 +223,41 @@ func (p *Phones) Socket(w http.ResponseWriter, r *http.Request, read func(first 
 		go out.dismiss(code)
 		return nil
 	}
+	if !p.hold(out, address) {
+		go out.dismiss(CloseTryAgain)
+		return nil
+	}
 	p.Hub.count.Add(1)
 	go p.greet(out, read)
 	return nil
+}
+
+// hold remembers a connection while nobody knows whose it is; false: there are
+// too many of them.
+func (p *Phones) hold(out *socket, address string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.strangers) >= strangersMost {
+		return false
+	}
+	same := 0
+	for _, a := range p.strangers {
+		if a == address {
+			same++
+		}
+	}
+	if same >= strangersPerAddress {
+		return false
+	}
+	p.strangers[out] = strings.Clone(address) // which must not keep the request's memory alive
+	return true
+}
+
+// release forgets a connection that has said who it is, or never will.
+func (p *Phones) release(out *socket) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.strangers, out)
 }
 
 // add makes a phone known, in the place of the device's oldest connection if it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -102,7 +103,7 @@ func newExchange(t *testing.T, change func(*Phones)) *exchange {
 		change(o.phones)
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := o.phones.Socket(w, r, readHello); err != nil {
+		if err := o.phones.Socket(w, r, r.URL.Query().Get("from"), readHello); err != nil {
 			http.Error(w, err.Error(), http.StatusTeapot)
 		}
 	}))
@@ -249,6 +250,29 @@ func TestPhoneIsLookedAfter(t *testing.T) {
 	o.expect(c, SessionFrame)
 }
 
+// A connection ends with the key that it was opened with.
+func TestPhoneThatRotated(t *testing.T) {
+	o := newExchange(t, nil)
+	old := o.dial(o.hello())
+	o.expect(old, ReadyFrame)
+	next, err := p256.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stolen := o.hello()
+	rotated, err := o.alice.RotateDevice(o.alice.Devices[0].ID, next.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.book.change(func() { o.book.identities[o.alice.ID] = rotated })
+	o.lists(nil)
+	o.phones.Called(o.alice.ID)
+	o.expectClose(old, CloseTryAgain, "")
+	o.expectClose(o.dial(stolen), CloseRefused, "invalid_signature")
+	o.key = next
+	o.expect(o.dial(o.hello()), SessionFrame)
+}
+
 func TestPhoneIsRefused(t *testing.T) {
 	o := newExchange(t, func(p *Phones) { p.GreetWithin = 100 * time.Millisecond })
 	change := func(f func(*session.Signed)) []byte {
@@ -332,6 +356,37 @@ func TestPhoneConnections(t *testing.T) {
 	for _, c := range []*PhoneClient{open[1], open[2], fourth, stranger} {
 		o.expectClose(c, CloseGoingAway, "")
 	}
+}
+
+// Whoever opens connections and says nothing leaves room for the others: for
+// phones at other addresses, and for browsers.
+func TestStrangers(t *testing.T) {
+	o := newExchange(t, func(p *Phones) { p.GreetWithin = time.Hour })
+	base, open := o.url, 0
+	strangers := func(from string, n int) {
+		o.url = base + "?from=" + from
+		for range n {
+			o.dial(nil)
+		}
+		open += n
+		o.eventually("they are counted", func() bool { return o.phones.Hub.Count() == open })
+	}
+	strangers("198.51.100.0", strangersPerAddress)
+	o.expectClose(o.dial(o.hello()), CloseTryAgain, "")
+	o.url = base + "?from=198.51.100.1"
+	c := o.dial(o.hello())
+	o.expect(c, ReadyFrame) // and is no stranger any more
+	open++
+	strangers("198.51.100.1", strangersPerAddress)
+	for k := 2; k < strangersMost/strangersPerAddress; k++ {
+		strangers(fmt.Sprintf("198.51.100.%d", k), strangersPerAddress)
+	}
+	o.url = base + "?from=203.0.113.1"
+	o.expectClose(o.dial(o.hello()), CloseTryAgain, "")
+	o.phones.Called(o.alice.ID)
+	o.lists(nil)
+	o.phones.Called(o.alice.ID)
+	o.expect(c, SessionFrame)
 }
 
 func TestPhoneThatIsGone(t *testing.T) {

@@ -17,8 +17,13 @@ const chromiumPath = "/usr/bin/chromium"
 
 var update = flag.Bool("update", false, "take the pictures of docs/screens anew")
 
-// shared is the Chromium that the tests of this package have in common.
-var shared = sync.OnceValues(func() (*chromium, error) { return launch() })
+// shared is the Chromium that the tests of this package have in common, started by
+// the first that needs one.
+var shared struct {
+	once    sync.Once
+	browser *chromium
+	err     error
+}
 
 // A chromium is one browser process.
 type chromium struct {
@@ -28,8 +33,8 @@ type chromium struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if c, err := shared(); err == nil {
-		c.close()
+	if shared.browser != nil {
+		shared.browser.close()
 	}
 	os.Exit(code)
 }
@@ -67,11 +72,11 @@ type profile struct {
 // newProfile opens a profile in the shared Chromium; it ends with the test.
 func newProfile(t testing.TB) *profile {
 	t.Helper()
-	c, err := shared()
-	if err != nil {
-		t.Fatal(err)
+	shared.once.Do(func() { shared.browser, shared.err = launch() })
+	if shared.err != nil {
+		t.Fatal(shared.err)
 	}
-	return c.profile(t)
+	return shared.browser.profile(t)
 }
 
 func (c *chromium) profile(t testing.TB) *profile {

@@ -41,6 +41,7 @@ func TestInspector(t *testing.T) {
 	b.see("approved #3").see("POST /auth/verify").see("1000 approved")
 
 	other := r.Browser(0).Start(p.Token)
+	b.seeElement(`nav button[title="` + other.Session.SessionID + `"]`) // the list has moved before it is pressed in
 	b.click(`nav button[title="` + id + `"]`).see("Session " + id)
 	if b.sees(other.Session.SessionID) || b.sees("/enroll") {
 		t.Errorf("another session's entries are shown:\n%s", b.text())

@@ -32,7 +32,7 @@ func TestKeyboardAlone(t *testing.T) {
 	w := newWorld(t)
 	app := newProfile(t).open(w.proxy.url + "/authenticator")
 	app.seeElement(testid("enrol"))
-	app.tabTo(testid("device-name")).keys("a", chromedp.ModifierCtrl).keys("Keys only")
+	app.tabTo(testid("device-name")).keys("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)).keys("Keys only")
 	app.tabTo(testid("enrol")).keys(kb.Enter)
 	app.seeElement(testid("nothing"))
 	app.tabTo("#details").keys(kb.Enter)

@@ -2,8 +2,10 @@ package browser
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -55,4 +57,24 @@ func TestLanguages(t *testing.T) {
 		t.Errorf("the code reads %s in Arabic", dir)
 	}
 	b.audit("Arabic")
+}
+
+// Every state of the login page fits a narrow window in every language, and every
+// text is there with its placeholders filled in.
+func TestLanguagesFit(t *testing.T) {
+	w := newWorld(t)
+	b := newProfile(t).open(w.hosted("demo=pending"))
+	b.size(320, 640, 2)
+	for _, lang := range []string{"en", "de", "sv", "cs", "fr", "es", "ar"} {
+		for _, state := range states {
+			b.do(fmt.Sprintf(`((e) => { document.documentElement.lang = e.lang = %[1]q; document.documentElement.dir = %[1]q === 'ar' ? 'rtl' : 'ltr'; e.setAttribute('demo', %[2]q); })(document.querySelector('countersign-login'))`, lang, state))
+			await(b, state+" in "+lang, `document.querySelector('countersign-login').shadowRoot.querySelector('.stage').lang`, func(s string) bool { return s == lang })
+			if wide := eval[int](b, "document.documentElement.scrollWidth"); wide > 320 {
+				t.Errorf("%s in %s: %d pixels wide in a window of 320", state, lang, wide)
+			}
+			if text := b.text(); strings.ContainsAny(text, "{}") || strings.Contains(text, "undefined") {
+				t.Errorf("%s in %s: %s", state, lang, text)
+			}
+		}
+	}
 }

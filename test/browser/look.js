@@ -51,6 +51,8 @@
     return e;
   };
 
+  let aimed; // the element that is about to be pressed
+
   globalThis.look = {
     /** Waits until nothing fades or moves any more but what never ends. */
     still: async () => {
@@ -71,8 +73,14 @@
       const r = e.getBoundingClientRect();
       const [x, y] = [r.x + r.width / 2, r.y + r.height / 2];
       const top = topAt(x, y);
-      return top && (holds(e, top) || holds(top, e) && top.tagName === 'LABEL') ? [x, y] : null;
+      if (!top || !holds(e, top)) return null;
+      const aim = { hit: false };
+      aimed = aim;
+      e.addEventListener('click', () => { aim.hit = true; }, { capture: true, once: true });
+      return [x, y];
     },
+    /** Whether the element moved away from under the mouse; on another page there is none any more, so it was hit. */
+    missed: () => aimed !== undefined && !aimed.hit,
     box: (selector) => { const r = find(selector).getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; },
     isFocused: (selector) => focused() === find(selector),
     focused: () => { const e = focused(); return e ? `${e.tagName.toLowerCase()} ${e.getAttribute('part') ?? e.dataset.testid ?? e.id} ${text(e).trim()}` : ''; },

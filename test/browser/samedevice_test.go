@@ -43,6 +43,28 @@ func (w *World) handOver(p *profile, page *loginPage) *phone {
 	return app
 }
 
+// Phones throw away tabs that nobody looks at: the page that is loaded again goes
+// on with its login, and finishes.
+func TestSameDeviceReloaded(t *testing.T) {
+	w := newWorld(t)
+	p := newProfile(t)
+	w.enrol(p)
+	page := &loginPage{p.open(w.bank + "/login")}
+	const session = `document.querySelector('countersign-login')?.state.sessionId ?? ''`
+	page.connected("websocket")
+	before := eval[string](page.tab, session)
+	app := w.handOver(p, page)
+	page.reload()
+	if after := await(page.tab, "a session", session, func(s string) bool { return s != "" }); after != before {
+		t.Errorf("the page goes on with %s, and began with %s", after, before)
+	}
+	app.front()
+	app.approve("")
+	app.see("You can close this tab")
+	page.front()
+	page.seeElement(testid("login-approved"))
+}
+
 // The hosted login page has no page of the service to come back to: its own tab
 // finishes.
 func TestSameDeviceHosted(t *testing.T) {

@@ -35,7 +35,6 @@ type tab struct {
 	mu       sync.Mutex
 	troubles []string
 	excused  []string
-	expects  []string
 }
 
 // open opens a tab in front of the others at an address.
@@ -75,7 +74,8 @@ func (p *profile) opened(from *tab, act func()) *tab {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(from.ctx, patience)
 	defer cancel()
-	id := chromedp.WaitNewTarget(ctx, func(i *target.Info) bool { return i.Type == "page" && i.URL != "" })
+	mine := chromedp.FromContext(p.ctx).BrowserContextID // every tab hears of those of other tests too
+	id := chromedp.WaitNewTarget(ctx, func(i *target.Info) bool { return i.Type == "page" && i.BrowserContextID == mine })
 	act()
 	select {
 	case got, ok := <-id:
@@ -254,11 +254,16 @@ func (b *tab) gone(selector string) *tab {
 	return b
 }
 
-// click waits until an element can be pressed, and presses it with the mouse.
+// click waits until an element can be pressed, and presses it with the mouse;
+// again, if it moved away meanwhile.
 func (b *tab) click(selector string) *tab {
 	b.t.Helper()
 	await(b, "press "+selector, fmt.Sprintf("look.spot(%s)", quote(selector)), func(at []float64) bool {
-		return len(at) == 2 && chromedp.Do(b.ctx, chromedp.MouseClickXY(at[0], at[1])) == nil
+		if len(at) != 2 || chromedp.Do(b.ctx, chromedp.MouseClickXY(at[0], at[1])) != nil {
+			return false
+		}
+		missed, err := try[bool](b, "globalThis.look?.missed() ?? false")
+		return err != nil || !missed // the page may be gone
 	})
 	return b
 }
@@ -272,10 +277,10 @@ func (b *tab) write(selector, text string) *tab {
 }
 
 // keys presses keys, whatever has the focus.
-func (b *tab) keys(keys string, modifiers ...chromedp.Modifier) *tab {
+func (b *tab) keys(keys string, with ...chromedp.KeyOption) *tab {
 	b.t.Helper()
 	b.call("keys", func(ctx context.Context) error {
-		return chromedp.Do(ctx, chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+		return chromedp.Do(ctx, chromedp.KeyEvent(keys, with...))
 	})
 	return b
 }
@@ -302,7 +307,7 @@ func (b *tab) lifecycle(to page.SetWebLifecycleStateState) *tab {
 	return b
 }
 
-// look makes the page believe what media features say, such as
+// media makes the page believe what media features say, such as
 // "prefers-color-scheme: dark".
 func (b *tab) media(features ...string) *tab {
 	b.t.Helper()

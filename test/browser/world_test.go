@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"countersign/server"
 	"countersign/test/rig"
@@ -67,9 +66,6 @@ func (w *World) services(like server.ServiceConfig) []server.ServiceConfig {
 func (w *World) startBank(l net.Listener, key []byte) {
 	serve(w.t, l, demo.New(demo.Options{Issuer: w.proxy.url, ServiceID: bankID, Secret: bankSecret, ResponseKey: key, Origin: w.bank, HTTP: w.HTTP}))
 }
-
-// brief gives sessions a life so short that a test can wait for its end.
-func brief(c *server.Config) { c.Session.TTL = 30 * time.Second }
 
 // hosted is the address of the hosted login page.
 func (w *World) hosted(query ...string) string {

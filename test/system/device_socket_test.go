@@ -128,9 +128,12 @@ func TestPhoneSocketOfDevices(t *testing.T) {
 		l.ExpectClose(ws.CloseRefused, "unknown_device")
 	})
 	r.Listen(p).ExpectClose(ws.CloseRefused, "unknown_device")
-	if _, err := second.Rotate(rig.Ctx(t), newKey(t)); err != nil { // the device is the same
+	if _, err := second.Rotate(rig.Ctx(t), newKey(t)); err != nil {
 		t.Fatal(err)
 	}
+	other.ExpectClose(ws.CloseTryAgain, "") // somebody may have the old key
+	other = r.Listen(second)
+	other.Expect(ws.ReadyFrame)
 	b := r.Browser(0).Start(second.Token)
 	if w := other.Expect(ws.SessionFrame); string(w.SessionID) != b.Session.SessionID {
 		t.Errorf("%+v", w)

@@ -27,18 +27,19 @@ export function createDecide(client: Client, signer: () => Signer, claimed: Clai
     const key = JSON.stringify(choice);
     const before = unanswered?.key === key ? unanswered.sealed : undefined;
     let sealed = before ?? (await client.sealVerify(signer(), claimed, choice));
-    unanswered = { key, sealed };
-    try {
-      const decided = await sendOrRepeat(client, sealed, wait);
-      unanswered = undefined;
-      return decided;
-    } catch (error) {
-      if (isUnknown(error)) throw new NoAnswer(error);
-      unanswered = undefined;
-      // A stale request decided nothing, so it may be signed anew; so may a repeat that was too old by then.
-      if (!client.correctClock(error)) throw error;
-      sealed = await client.sealVerify(signer(), claimed, choice);
-      return sendOrRepeat(client, sealed, wait);
+    for (let corrected = false; ; corrected = true) {
+      unanswered = { key, sealed };
+      try {
+        const decided = await sendOrRepeat(client, sealed, wait);
+        unanswered = undefined;
+        return decided;
+      } catch (error) {
+        if (isUnknown(error)) throw new NoAnswer(error);
+        unanswered = undefined;
+        // A stale request decided nothing, so it may be signed anew; so may a repeat that was too old by then.
+        if (corrected || !client.correctClock(error)) throw error;
+        sealed = await client.sealVerify(signer(), claimed, choice);
+      }
     }
   };
 }

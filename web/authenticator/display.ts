@@ -80,7 +80,7 @@ function parsePart(part: 'requester' | 'operation', value: unknown): { requester
   if (part === 'operation') {
     return { operation: { name: asText(m['name']), data: asText(m['data']), ...('form' in m ? { form: m['form'] } : {}) } };
   }
-  return { requester: { ip: asText(m['ip']), userAgent: asText(m['userAgent']), firstSeen: m['firstSeen'] === true, byService: m['byService'] === true } };
+  return { requester: { ip: asText(m['ip']), userAgent: asText(m['userAgent']), firstSeen: asFlag(m['firstSeen']), byService: asFlag(m['byService']) } };
 }
 
 function unknownOf(value: unknown, known: readonly string[]): Record<string, unknown> {
@@ -105,8 +105,14 @@ function asText(value: unknown): string {
   return value;
 }
 
+function asFlag(value: unknown): boolean {
+  if (value !== undefined && typeof value !== 'boolean') throw new DisplayRefused('form');
+  return value === true;
+}
+
 // Everything that has no picture of its own, or blank-looking letters: it could hide or reorder what stands beside it.
-const hidden = /[\p{C}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]/gu;
+// And the fifth and further marks on one letter, which no language needs: piled up they would cover the lines above.
+const hidden = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?<=\p{M}{4})\p{M}/gu;
 
 function escape(character: string): string {
   return `⟨U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟩`;

@@ -34,19 +34,22 @@ export async function scanCamera(video: HTMLVideoElement, read: (text: string) =
   const detect = await chooseDetector();
   let stream: MediaStream | undefined = await openCamera(video);
   let over = false;
+  let opening = false;
 
   const release = (): void => {
-    for (const track of stream?.getTracks() ?? []) track.stop();
+    end(stream);
     stream = undefined;
     video.srcObject = null;
   };
   const onVisibility = (): void => {
     if (document.visibilityState === 'hidden') return release();
-    if (stream !== undefined || over) return;
+    if (stream !== undefined || opening || over) return;
+    opening = true; // a second stream would be one that nobody ends
     void openCamera(video).then((opened) => {
       stream = opened;
       if (over || document.visibilityState === 'hidden') release();
-    }).catch(() => undefined); // taken by another program meanwhile; looking away and back tries again
+    }).catch(() => undefined) // taken by another program meanwhile; looking away and back tries again
+      .finally(() => (opening = false));
   };
   const stop = (): void => {
     over = true;
@@ -62,6 +65,7 @@ export async function scanCamera(video: HTMLVideoElement, read: (text: string) =
   };
 
   document.addEventListener('visibilitychange', onVisibility);
+  if (document.visibilityState === 'hidden') release(); // since while the camera was opened
   void look();
   return { stop };
 }
@@ -70,14 +74,20 @@ async function openCamera(video: HTMLVideoElement): Promise<MediaStream> {
   // Absent outside secure contexts and where a policy forbids cameras, whatever the types say.
   const devices = navigator.mediaDevices as MediaDevices | undefined;
   if (devices === undefined) throw troubleOf('unsupported');
+  let stream: MediaStream | undefined;
   try {
-    const stream = await devices.getUserMedia({ audio: false, video: { facingMode: 'environment', width: { ideal: longestSide } } });
+    stream = await devices.getUserMedia({ audio: false, video: { facingMode: 'environment', width: { ideal: longestSide } } });
     video.srcObject = stream;
     await video.play();
     return stream;
   } catch (error) {
+    end(stream); // a video that was taken out of the page does not play, but its camera would stay on
     throw troubleOf(error instanceof DOMException ? error.name : '');
   }
+}
+
+function end(stream: MediaStream | undefined): void {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 function troubleOf(name: string): Error {

@@ -96,6 +96,15 @@ test('a clock that is off is put right once', async () => {
   assert.notEqual(seen[1]?.body['nonce'], seen[0]?.body['nonce']);
 });
 
+test('an answer lost after the clock was put right is asked for with the identical request', async () => {
+  const { client, seen } = fakeServer((_, n) => (n === 1 ? { status: 401, problem: { code: 'stale_timestamp', serverTime: '2026-01-01T01:00:00Z' } } : n <= 4 ? { status: 503, problem: { code: 'unavailable' } } : approved));
+  const decide = createDecide(client, signer, claimed, noWait);
+  await assert.rejects(decide(approve), NoAnswer);
+  await decide(approve);
+  assert.equal(seen.length, 5);
+  assert.deepEqual(seen[4], seen[1]);
+});
+
 test('codes as people type them', () => {
   for (const typed of ['048291', ' 048 291 ', '048-291', '٠٤٨٢٩١', '۰۴۸۲۹۱']) assert.equal(typedCode(typed), '048291', typed);
   for (const typed of ['', '04829', '0482911', '04829a', '0.48291', '４８２９１３']) assert.equal(typedCode(typed), null, typed);

@@ -7,7 +7,8 @@ const placeholder = 'SECRET';
 /** Writes a request as a command for a POSIX shell; what was masked is a placeholder. */
 export function curl(r: Exchange): string {
   const parts = ['curl -i'];
-  if (r.method !== 'GET') parts.push(`-X ${r.method}`);
+  // Any token of HTTP may be a method, such as one with backticks.
+  if (r.method !== 'GET') parts.push(`-X ${/^[A-Z]+$/.test(r.method) ? r.method : quote(r.method)}`);
   parts.push(quote(r.url));
   for (const [name, value] of r.requestHeaders ?? []) {
     if (name === 'Sec-Fetch-Site') continue; // only browsers send it

@@ -52,6 +52,8 @@ test('a request becomes a command that a shell reads as it was', () => {
   assert.match(curl({ ...request, requestHeaders: [['Authorization', 'Bearer wsToken']] }), /-H 'Authorization: Bearer wsToken'/);
   assert.match(curl({ ...request, requestHeaders: [['Authorization', '••••']] }), /-H 'Authorization: SECRET'/);
   assert.match(curl({ ...request, requestBody: { text: '{', cut: true } }), /\n# the body was longer/);
+  // A method is whatever a stranger sent, and a shell would run this one.
+  assert.match(curl({ ...request, method: 'X`touch$IFS.here`' }), / -X 'X`touch\$IFS\.here`' /);
 });
 
 test('what is hidden in JSON is found', () => {

@@ -7,7 +7,7 @@ export declare function pause(milliseconds: number, signal?: AbortSignal): Promi
 export declare function backoff(n: number): number;
 /** The whole seconds of Retry-After, if it can be read and is a number. */
 export declare function retryAfter(response: Response): number | undefined;
-/** The server's clock, where the browser lets the page read it: always on the issuer's own origin. */
+/** The server's clock, if the answer tells it and nothing on the way keeps it from the page. */
 export declare function serverTime(response: Response): number | undefined;
 /** What it takes to watch a session. */
 export interface Link {

@@ -6,8 +6,6 @@ export interface Settings {
     readonly issuer: string;
     readonly fetch: typeof globalThis.fetch | undefined;
     readonly WebSocket: typeof globalThis.WebSocket | undefined;
-    /** Whether this page is the issuer's own, which may read more of its answers. */
-    readonly own: boolean;
     readonly sameDevice: boolean;
     /** Never given a secret: no code, token, verifier or key, and no address that holds one. */
     readonly log: (line: string) => void;

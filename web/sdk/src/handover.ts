@@ -51,8 +51,8 @@ function pageNow(): string | undefined {
 
 /** The page of this tab that waits for the session's coming back, where the app was opened in its place. */
 export function pageToResume(sessionId: string): string | undefined {
-  const value = parse(quietly(() => storage('sessionStorage')?.getItem(kept)) ?? '') as Kept | null | undefined;
-  const page = value?.started.sessionId === sessionId ? value.page : undefined;
+  const value = keptHere();
+  const page = value?.started?.sessionId === sessionId ? value.page : undefined;
   return page && URL.canParse(page) && new URL(page).origin === globalThis.location?.origin ? page : undefined;
 }
 
@@ -72,8 +72,8 @@ function fresh(since: string | null): boolean {
 
 /** The session that this tab handed over, if it is the one wanted and not over. */
 export function remembered(settings: Settings): Kept | undefined {
-  const value = parse(quietly(() => storage('sessionStorage')?.getItem(kept)) ?? '') as (Kept & { wanted?: string }) | null | undefined;
-  return value?.wanted === wanted(settings) && value.endsAt > Date.now() ? value : undefined;
+  const value = keptHere();
+  return value?.wanted === wanted(settings) && (value.endsAt ?? 0) > Date.now() ? (value as Kept) : undefined;
 }
 
 /** Removes every trace of a session from this browser. */
@@ -137,8 +137,12 @@ export async function finishReturn(from?: Location | { sessionId: string; code: 
 }
 
 function sessionKept(): string | undefined {
-  const value = parse(quietly(() => storage('sessionStorage')?.getItem(kept)) ?? '') as Kept | null | undefined;
-  return value?.started.sessionId;
+  return keptHere()?.started?.sessionId;
+}
+
+/** What this tab kept, if it is ours: another program on this origin may have written it. */
+function keptHere(): (Partial<Kept> & { readonly wanted?: string }) | null | undefined {
+  return parse(quietly(() => storage('sessionStorage')?.getItem(kept)) ?? '') as ReturnType<typeof keptHere>;
 }
 
 function read(place: Location): { sessionId: string; code: string } | undefined {

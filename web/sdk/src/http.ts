@@ -40,7 +40,7 @@ export function retryAfter(response: Response): number | undefined {
   return Number.isNaN(seconds) ? undefined : seconds;
 }
 
-/** The server's clock, where the browser lets the page read it: always on the issuer's own origin. */
+/** The server's clock, if the answer tells it and nothing on the way keeps it from the page. */
 export function serverTime(response: Response): number | undefined {
   const time = Date.parse(response.headers.get('Date') ?? '');
   return Number.isNaN(time) ? undefined : time;

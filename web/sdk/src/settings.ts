@@ -7,8 +7,6 @@ export interface Settings {
   readonly issuer: string;
   readonly fetch: typeof globalThis.fetch | undefined;
   readonly WebSocket: typeof globalThis.WebSocket | undefined;
-  /** Whether this page is the issuer's own, which may read more of its answers. */
-  readonly own: boolean;
   readonly sameDevice: boolean;
   /** Never given a secret: no code, token, verifier or key, and no address that holds one. */
   readonly log: (line: string) => void;
@@ -17,15 +15,13 @@ export interface Settings {
 /** Fills in the defaults. */
 export function settingsOf(options: LoginOptions): Settings {
   const fetch = options.fetch ?? globalThis.fetch;
-  const own = isIssuer(options.issuer);
   return {
     options,
     issuer: options.issuer.replace(/\/+$/, ''),
     // A browser's fetch refuses to be called as a method of another object.
     fetch: fetch === undefined ? undefined : (input, init) => fetch(input, init),
     WebSocket: options.WebSocket ?? globalThis.WebSocket,
-    own,
-    sameDevice: options.sameDevice ?? own,
+    sameDevice: options.sameDevice ?? isIssuer(options.issuer),
     log: logOf(options.debug),
   };
 }

@@ -92,8 +92,8 @@ class WatchedSession implements Watch {
     this.#stopWaking = onWake((away) => this.#following?.wake(away));
     this.#arm(this.#endsAt + grace - Date.now());
     if (this.#resumed) this.#awaitReturn();
-    // A back end that started the session did not bring the server's clock along; here it can be read.
-    if (!this.#sure && this.#settings.own) void this.#following?.ask();
+    // A back end that started the session did not bring the server's clock along; an answer to this page does.
+    if (!this.#sure && this.#settings.options.start) void this.#following?.ask();
   }
 
   async qrText(): Promise<string> {

@@ -152,6 +152,23 @@ test('in a browser that did not start the login nothing happens', async (t) => {
   assert.equal(r.came.length, 0);
 });
 
+test('what another program left in this tab is nothing to a login', async (t) => {
+  for (const text of ['{}', 'null', '7', '{"started":7}', 'no JSON']) {
+    await t.test(text, async (t) => {
+      const r = rig(t);
+      const b = browser(t);
+      b.tab.setItem('countersign.login', text);
+      b.local.setItem(mark, String(Date.now()));
+      const returned = finishReturn({ sessionId, code });
+      await r.tick(2000);
+      assert.equal(await returned, 'waiting');
+      const login = await r.pending({ sameDevice: true });
+      login.cancel();
+      assert.equal(b.tab.getItem('countersign.login'), text);
+    });
+  }
+});
+
 test('a wrong code changes nothing, and is not kept', async (t) => {
   const r = rig(t);
   const b = browser(t);

@@ -97,7 +97,8 @@ export class CountersignLogin extends Base {
     const demo = this.getAttribute('demo');
     if (demo !== null) return this.#play(demo);
     if (location.hash.startsWith(returning) && await this.#comeBack()) return;
-    this.#autostart();
+    // Taken out of the page meanwhile: nobody would see the login.
+    if (this.#isLive) this.#autostart();
   }
 
   /** Deals with the browser's coming back from an app; false when this tab is the one that has to go on. */
@@ -247,8 +248,8 @@ export class CountersignLogin extends Base {
     const login = this.#login;
     this.#login = undefined;
     login?.removeEventListener('state', this.#changed);
-    // Nobody can see it any more, so nobody should be asked to approve it.
-    if (login && !isEnd(login.state)) login.cancel();
+    // Nobody can see it any more, so nobody should be asked to approve it; unless another tab shows it.
+    if (login && !isEnd(login.state) && login.state.name !== 'elsewhere') login.cancel();
     this.#stage?.clear();
   }
 }

@@ -54,12 +54,12 @@ export const demoStates: readonly string[] = [...Object.keys(states), ...Object.
 
 /** What a demo of a coming back shows; undefined for the other states. */
 export function demoReturn(name: string): Exclude<Returned, 'none'> | undefined {
-  return returns[name];
+  return Object.hasOwn(returns, name) ? returns[name] : undefined;
 }
 
 /** A login that stands in the named state and does on request what a real one would, without a server. */
 export function demoLogin(name: string): Login {
-  const make: Making = name in states ? states[name as keyof typeof states] : states.pending;
+  const make: Making = Object.hasOwn(states, name) ? states[name as keyof typeof states] : states.pending;
   let state = make();
   const began = performance.now();
   const events = new EventTarget();

@@ -61,8 +61,9 @@ function endOf(state: EndState): End {
   switch (state.name) {
     case 'approved': return approved;
     case 'expired': return expired;
-    case 'rejected': return rejections[state.reason];
-    case 'cancelled': return cancellations[state.by];
+    // A later server may know reasons that this page does not; not to show the end would be worse than to show it roughly.
+    case 'rejected': return rejections[state.reason] ?? rejections['Invalid OTP'];
+    case 'cancelled': return cancellations[state.by] ?? cancellations.page;
     case 'failed': return failures[state.error.code];
   }
 }

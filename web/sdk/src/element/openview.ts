@@ -77,7 +77,8 @@ function offerThisDevice(scene: Scene, conduct: Conduct, offer: Offer): void {
   const { intro, ways, qr } = offer;
   const anchor = h('a', { part: `button ${conduct.handy ? 'primary' : 'secondary'} open-app`, class: conduct.handy ? 'primary' : 'secondary',
     href: offer.link, target: '_blank', rel: 'noopener', 'data-action': 'open-app' }, t('openApp'));
-  anchor.addEventListener('click', () => conduct.handedOver());
+  // A click with the middle button, a long press and the menu's "open in a new tab" are no clicks, and lead there too.
+  for (const follows of ['pointerdown', 'contextmenu', 'click']) anchor.addEventListener(follows, () => conduct.handedOver());
   const help = h('p', { part: 'text', class: 'help' }, t('openAppHelp'));
   if (!conduct.handy) {
     ways.after(fold('this-device', t('thisDevice'), help, anchor));
@@ -122,8 +123,8 @@ const claimedHelp = { enter: 'claimedEnter', scan: 'claimedScan', compare: 'clai
 
 /** The phone's name if the service may know it, else its system by the name people know it by, else ''. */
 function deviceName(state: State<'claimed'>): string {
-  const systems: Readonly<Record<string, string>> = { android: 'Android', ios: 'iOS' };
-  return state.deviceName ?? systems[state.platform.toLowerCase()] ?? '';
+  const systems = new Map([['android', 'Android'], ['ios', 'iOS']]);
+  return state.deviceName ?? systems.get(state.platform.toLowerCase()) ?? '';
 }
 
 /** When another tab shows the session. */
