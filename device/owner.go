@@ -64,7 +64,8 @@ func (r *Registry) RevokeOwn(ctx context.Context, o Owner, id ID) error {
 		return err
 	}
 	e := o.event(r.Now(), audit.DeviceRevoked)
-	e.Device = string(id)
+	// Which phone did it: a stolen one that removes the others leaves its name.
+	e.Device, e.Detail = string(id), "by "+string(o.Device.ID)
 	return r.Audit.Record(ctx, e)
 }
 
