@@ -1,11 +1,16 @@
 package browser
 
 import (
+	"context"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -191,4 +196,27 @@ func TestTimeIsAnnounced(t *testing.T) {
 	}
 	told("10 seconds left.")
 	b.see("The time is up")
+}
+
+// The browser takes the app for one that can be installed; what it says against
+// an incognito window is about the window.
+func TestInstallable(t *testing.T) {
+	w := newWorld(t)
+	alice := w.enrol(newProfile(t))
+	alice.call("installable", func(ctx context.Context) error {
+		manifest, err := chromedp.Call(ctx, page.GetAppManifest, page.GetAppManifestParams{})
+		if err != nil || !strings.HasSuffix(manifest.URL, "/authenticator/manifest.webmanifest") || len(manifest.Errors) > 0 {
+			return fmt.Errorf("manifest %q: %v, %w", manifest.URL, manifest.Errors, err)
+		}
+		found, err := chromedp.Call(ctx, page.GetInstallabilityErrors, cdp.Empty{})
+		if err != nil {
+			return err
+		}
+		for _, f := range found.InstallabilityErrors {
+			if f.ErrorID != "in-incognito" {
+				return fmt.Errorf("not installable: %s", f.ErrorID)
+			}
+		}
+		return nil
+	})
 }

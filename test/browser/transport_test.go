@@ -37,8 +37,12 @@ func TestBySocket(t *testing.T) {
 	if n := w.proxy.served(bySocket); n != 1 {
 		t.Errorf("%d sockets", n)
 	}
-	if n := w.proxy.served(byEvents) + w.proxy.served(byPoll); n > 0 {
-		t.Errorf("%d other requests", n)
+	if n := w.proxy.served(byEvents); n > 0 {
+		t.Errorf("%d streams", n)
+	}
+	// A page whose back end started the session asks once, to learn the server's clock.
+	if n := w.proxy.served(byPoll); n > 1 {
+		t.Errorf("%d polls", n)
 	}
 }
 

@@ -94,9 +94,9 @@ export function scopeWords(scope: string): string | undefined {
   return Object.hasOwn(scopes, scope) ? scopes[scope] : undefined;
 }
 
-/** What is left of the time, as `1:42`. */
+/** What is left of the time, as `1:42`; rounded down, because the server rounds its ends up. */
 export function clockText(milliseconds: number): string {
-  const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 

@@ -35,7 +35,7 @@ export function devicesScreen(app: App): Screen {
   void run(load);
   return {
     title: 'Your devices',
-    body: [h('p', {}, 'Each of these can approve for you.'), status, error, list, ...carePart(app, run), linkButton('#/', 'Back', { class: 'button wide' })],
+    body: [h('p', {}, 'Each of these can approve for you.'), h('p', { class: 'help' }, 'Your Countersign id, for pages that ask for it: ', isolated(app.me().tokenId)), status, error, list, ...carePart(app, run), linkButton('#/', 'Back', { class: 'button wide' })],
   };
 }
 
