@@ -43,6 +43,48 @@ func (w *World) handOver(p *profile, page *loginPage) *phone {
 	return app
 }
 
+// A link opened by other means than a click, such as the menu of the right
+// button, hands over too.
+func TestSameDeviceByMenu(t *testing.T) {
+	w := newWorld(t)
+	p := newProfile(t)
+	w.enrol(p)
+	page := &loginPage{p.open(w.bank + "/login")}
+	page.click(action("this-device"))
+	page.seeElement(action("open-app"))
+	page.menu(action("open-app"))
+	link := p.open(eval[string](page.tab, `look.find('[data-action="open-app"]').href`))
+	link.see("Approve on this device")
+	link.click(action("open-app"))
+	app := &phone{tab: link}
+	app.read()
+	app.approve("")
+	app.see("You can close this tab")
+	page.front()
+	page.seeElement(testid("login-approved"))
+}
+
+// A page that sends the browser right into the app, past the page that asks,
+// learns nothing before the user has opened the request.
+func TestSentIntoTheApp(t *testing.T) {
+	w := newWorld(t)
+	p, other := newProfile(t), newProfile(t)
+	w.enrol(p)
+	page := &loginPage{other.open(w.bank + "/login")}
+	page.click(action("this-device"))
+	page.seeElement(action("open-app"))
+	link := await(page.tab, "a link", `look.find('[data-action="open-app"]')?.href ?? ''`, func(s string) bool { return strings.Contains(s, "#h=") })
+	id, h, _ := strings.Cut(strings.TrimPrefix(link, w.proxy.url+"/s/"), "#h=")
+	app := &phone{tab: p.open(w.proxy.url + "/authenticator#/s/" + id + "?h=" + h)}
+	app.seeElement(testid("open-request"))
+	if name := eval[string](page.tab, `document.querySelector('countersign-login').state.name`); name != "pending" {
+		t.Errorf("the page has learnt that the session is %s", name)
+	}
+	app.click(testid("open-request"))
+	app.read()
+	await(page.tab, "claimed", `document.querySelector('countersign-login').state.name`, func(s string) bool { return s == "claimed" })
+}
+
 // Phones throw away tabs that nobody looks at: the page that is loaded again goes
 // on with its login, and finishes.
 func TestSameDeviceReloaded(t *testing.T) {

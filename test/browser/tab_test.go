@@ -268,6 +268,21 @@ func (b *tab) click(selector string) *tab {
 	return b
 }
 
+// menu presses the right button on an element, once it rests.
+func (b *tab) menu(selector string) *tab {
+	b.t.Helper()
+	var last []float64
+	at := await(b, "rests "+selector, fmt.Sprintf("look.spot(%s)", quote(selector)), func(at []float64) bool {
+		rests := len(at) == 2 && slices.Equal(at, last)
+		last = at
+		return rests
+	})
+	b.call("menu", func(ctx context.Context) error {
+		return chromedp.Do(ctx, chromedp.MouseClickXY(at[0], at[1], chromedp.Button("right")))
+	})
+	return b
+}
+
 // write puts a text into a field in place of what is there, key by key.
 func (b *tab) write(selector, text string) *tab {
 	b.t.Helper()

@@ -52,7 +52,7 @@ export function decideScreen(app: App, sessionId: string, scan: string): Screen 
     ended('failed', heading, explain(error, doing), nextSteps(app, error, sessionId, scan));
   };
 
-  void open(app, sessionId, scan).then((session) => {
+  const begin = (): Promise<void> => open(app, sessionId, scan).then((session) => {
     if (left) return;
     const view = decisionView(app, session, {
       decided: (decided) => {
@@ -64,6 +64,8 @@ export function decideScreen(app: App, sessionId: string, scan: string): Screen 
     show(view.parts, view.stop);
     view.parts[0]?.focus({ preventScroll: true });
   }).catch((error: unknown) => failed('This cannot be approved here', error, 'open'));
+  if (!scan.startsWith('h:') || chosen(sessionId)) void begin();
+  else show(askFirst(() => void begin()));
   return {
     title: 'Do you want to approve this?',
     body: [body],
@@ -72,6 +74,29 @@ export function decideScreen(app: App, sessionId: string, scan: string): Screen 
       clear();
     },
   };
+}
+
+/** Whether the user has just pressed the button of the page behind the link, in this tab. Counts once. */
+function chosen(sessionId: string): boolean {
+  try {
+    const id = sessionStorage.getItem('countersign.open');
+    sessionStorage.removeItem('countersign.open');
+    return id === sessionId;
+  } catch {
+    return false; // no storage: the user is asked
+  }
+}
+
+/**
+ * Any page can send a browser here. Opening a request tells its service that this person is here, with the device's
+ * name perhaps, so it takes a step of the user's own.
+ */
+function askFirst(begin: () => void): Node[] {
+  return [
+    h('p', {}, 'A page in this browser wants you to approve something. Open it only if you have just begun that yourself.'),
+    actionButton('Open the request', begin, { class: 'button strong wide', 'data-testid': 'open-request' }),
+    linkButton('#/', 'Leave it', { class: 'button wide', 'data-testid': 'leave-request' }),
+  ];
 }
 
 async function open(app: App, sessionId: string, scan: string): Promise<OpenSession> {
@@ -134,10 +159,11 @@ function decisionView(app: App, session: OpenSession, outcome: Outcome): { reado
   const approve = actionButton('Approve', () => send('approve'), { class: 'button yes', 'data-testid': 'approve', 'aria-describedby': 'gate', disabled: true });
   const decline = actionButton('Decline', () => send('deny'), { class: 'button no', 'data-testid': 'decline' });
   const report = actionButton('This wasn’t me', () => send('report'), { class: 'button wide', 'data-testid': 'report' });
-  void panel.seen.then(() => {
+  // A moment more than it takes to see: a second tap that was meant for the screen before must not approve.
+  void panel.seen.then(() => setTimeout(() => {
     approve.disabled = false;
     gate.hidden = true;
-  });
+  }, 500));
   panel.element.tabIndex = -1;
   return {
     parts: [panel.element, timer.element, ...code.parts, error, gate, h('div', { class: 'pair' }, decline, approve), report],

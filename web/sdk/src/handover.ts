@@ -73,7 +73,11 @@ function fresh(since: string | null): boolean {
 /** The session that this tab handed over, if it is the one wanted and not over. */
 export function remembered(settings: Settings): Kept | undefined {
   const value = keptHere();
-  return value?.wanted === wanted(settings) && (value.endsAt ?? 0) > Date.now() ? (value as Kept) : undefined;
+  if (typeof value?.endsAt === 'number' && value.endsAt <= Date.now()) {
+    quietly(() => storage('sessionStorage')?.removeItem(kept)); // secrets of nothing any more
+    return undefined;
+  }
+  return value?.wanted === wanted(settings) && typeof value.endsAt === 'number' ? (value as Kept) : undefined;
 }
 
 /** Removes every trace of a session from this browser. */

@@ -169,6 +169,15 @@ test('what another program left in this tab is nothing to a login', async (t) =>
   }
 });
 
+test('what is kept of a session that is over goes when the next login starts', async (t) => {
+  const r = rig(t);
+  const b = browser(t);
+  b.tab.setItem('countersign.login', JSON.stringify({ started: { sessionId }, verifier: 'v', endsAt: Date.now() - 1 }));
+  const login = await r.pending({ sameDevice: true });
+  assert.equal(b.tab.getItem('countersign.login'), null);
+  login.cancel();
+});
+
 test('a wrong code changes nothing, and is not kept', async (t) => {
   const r = rig(t);
   const b = browser(t);
