@@ -26,6 +26,16 @@ const (
 	SessionExpired   Kind = "session.expired"
 	SessionCancelled Kind = "session.cancelled"
 
+	OperationStarted Kind = "operation.started"
+	OperationDone    Kind = "operation.done"
+	OperationFailed  Kind = "operation.failed"
+	OperationTaken   Kind = "operation.taken" // what was approved was given out, once
+
+	LoginMade    Kind = "login.made"    // a browser login, or one that was used to log in again
+	GrantMade    Kind = "grant.made"    // a client was granted something, and has a code for it
+	GrantRevoked Kind = "grant.revoked" // and all its tokens with it
+	TokenReused  Kind = "token.reused"  // a code or refresh token came twice: the grant is revoked
+
 	CodeWrong        Kind = "code.wrong"
 	SignatureInvalid Kind = "signature.invalid"
 	DeviceLocked     Kind = "device.locked"
@@ -49,6 +59,8 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		SessionStarted, SessionClaimed, SessionConfirmed, SessionApproved, SessionRejected, SessionExpired, SessionCancelled,
+		OperationStarted, OperationDone, OperationFailed, OperationTaken,
+		LoginMade, GrantMade, GrantRevoked, TokenReused,
 		CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,
 		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceRevoked, EnrolmentCoded,
 		KeyRotated, RecordTampered, RequestsLimited,
@@ -57,14 +69,15 @@ func Kinds() []Kind {
 
 // An Event is one thing that happened. Empty members do not apply.
 type Event struct {
-	Time    time.Time
-	Kind    Kind
-	Session string // sess_…
-	Service string // the relying party's id
-	Token   string // tok_…, the identity
-	Device  string // dev_…
-	Address string // the caller's address, as the limits see it
-	Detail  string // one word of a closed set: the reason of a rejection, who cancelled, which limit
+	Time      time.Time
+	Kind      Kind
+	Session   string // sess_…
+	Operation string // op_…
+	Service   string // the relying party's id
+	Token     string // tok_…, the identity
+	Device    string // dev_…
+	Address   string // the caller's address, as the limits see it
+	Detail    string // one word of a closed set: the reason of a rejection, who cancelled, which limit
 }
 
 // A Recorder takes events. Record must be quick and must not block on a

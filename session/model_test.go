@@ -326,7 +326,7 @@ func (m *model) checkGreeting(t *rapid.T, s Session) {
 	var want []MessageType
 	switch {
 	case !s.State.Open():
-		want = []MessageType{s.outcome().Type}
+		want = []MessageType{s.Outcome().Type}
 	case s.State == Claimed:
 		want = []MessageType{OTPReady, ClaimedMessage}
 	default:

@@ -17,8 +17,8 @@ func TestCancel(t *testing.T) {
 	s := r.claimed()
 	for range 2 {
 		got, err := r.svc.Cancel(t.Context(), s.ID, ByService)
-		if err != nil || got.State != Cancelled || got.outcome().By != ByService {
-			t.Errorf("%s by %s, %v", got.State, got.outcome().By, err)
+		if err != nil || got.State != Cancelled || got.Outcome().By != ByService {
+			t.Errorf("%s by %s, %v", got.State, got.Outcome().By, err)
 		}
 	}
 	if n := r.audit.count(audit.SessionCancelled); n != 1 {

@@ -113,8 +113,11 @@ type Session struct {
 	Requester   *Requester
 	Origin      string // of the page that started it, as the server observed it
 	Address     string // of the caller, as the limits count it
-	CreatedAt   time.Time
-	ExpiresAt   time.Time
+	// Silent: who approved is answered elsewhere, so no token is made of the
+	// session, and its watcher learns no more than that it was approved.
+	Silent    bool
+	CreatedAt time.Time
+	ExpiresAt time.Time
 
 	State State
 

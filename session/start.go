@@ -23,6 +23,13 @@ type Start struct {
 	Requester     *Requester
 	Origin        string // of the page
 	Address       string
+	// Silent is for what this server starts itself, such as a step of an
+	// operation: see [Session]. Asked is then the identity itself, never a
+	// pairwise id, and the mode compare needs no other authentication.
+	Silent bool
+	// Until is when the session has to have ended at the latest, in whole
+	// seconds; zero: it lives as long as any.
+	Until time.Time
 	// Idempotency is the caller's key, or empty; Body is the digest of the
 	// request it came with.
 	Idempotency string
@@ -72,22 +79,29 @@ func (svc *Service) plan(st Start) (Session, error) {
 	if !slices.Contains(p.Modes, mode) {
 		return Session{}, ErrMode
 	}
-	if mode == Compare && !st.Authenticated {
+	if mode == Compare && !st.Authenticated && !st.Silent {
 		return Session{}, ErrServiceAuth
 	}
 	now := svc.Now().Truncate(time.Millisecond)
 	s := Session{
 		ID: NewID(), Secret: svc.Secrets.Master.First(), Service: p.ID, ByService: st.Authenticated,
 		Scopes: scopes, Mode: mode, Challenge: st.Challenge, ClientNonce: st.ClientNonce,
-		Operation: st.Operation, Requester: st.Requester, Origin: st.Origin, Address: st.Address,
+		Operation: st.Operation, Requester: st.Requester, Origin: st.Origin, Address: st.Address, Silent: st.Silent,
 		CreatedAt: now, ExpiresAt: ceilSecond(now.Add(svc.Lifetime)),
+	}
+	if !st.Until.IsZero() && st.Until.Before(s.ExpiresAt) {
+		s.ExpiresAt = st.Until
 	}
 	for _, r := range p.Required {
 		if slices.Contains(scopes, r) {
 			s.Required = append(s.Required, r)
 		}
 	}
-	if st.Asked != nil {
+	switch {
+	case st.Asked == nil:
+	case st.Silent:
+		s.Asked = *st.Asked
+	default:
 		s.Asked = p.Identity(*st.Asked)
 	}
 	return s, nil

@@ -83,12 +83,13 @@ type Issued struct {
 // record is checked once more, so that no token is made of a record that says
 // "approved" without a phone having said so. The same record gives the same
 // bytes on every node, because the signature is deterministic (RFC 6979).
+// ErrNotFound when the session is not approved, or is silent.
 func (svc *Service) Issue(ctx context.Context, s Session) (Issued, error) {
 	party, ok := svc.Parties.Party(s.Service)
-	if !ok || s.State != Approved || s.Grant == nil {
+	if !ok || s.Silent {
 		return Issued{}, ErrNotFound
 	}
-	if err := svc.proven(s); err != nil {
+	if err := svc.Proven(s); err != nil {
 		return Issued{}, err
 	}
 	key, err := svc.Keys.Find(ctx, s.Grant.KeyID)
@@ -104,9 +105,13 @@ func (svc *Service) Issue(ctx context.Context, s Session) (Issued, error) {
 	return Issued{JWT: token, Random: random, ExpiresAt: expires, Hash: Hash(party.ResponseKey, s.ID, random, token, expires)}, nil
 }
 
-// proven checks the approval's proof: it names this session, service and
-// decision, the scopes granted and what was shown, and the phone signed it.
-func (svc *Service) proven(s Session) error {
+// Proven checks the proof of an approved session: it names this session,
+// service and decision, the scopes granted and what was shown, and the phone
+// signed it. ErrNotFound when the session is not approved, ErrProof.
+func (svc *Service) Proven(s Session) error {
+	if s.State != Approved || s.Grant == nil {
+		return ErrNotFound
+	}
 	if s.Proof == nil {
 		return ErrProof
 	}

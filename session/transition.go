@@ -142,7 +142,7 @@ func (s Session) Decided() error {
 	case Expired:
 		return ErrExpired
 	case Rejected:
-		if s.outcome().Reason == TooManyAttempts {
+		if s.Outcome().Reason == TooManyAttempts {
 			return ErrTooManyAttempts
 		}
 	case Approved, Cancelled, Returning:
@@ -150,8 +150,8 @@ func (s Session) Decided() error {
 	return ErrResolved
 }
 
-// outcome is the final message, if there is one.
-func (s Session) outcome() Message {
+// Outcome is the final message; the zero one while the session has not ended.
+func (s Session) Outcome() Message {
 	if n := len(s.Log); n > 0 && s.Log[n-1].end() {
 		return s.Log[n-1]
 	}

@@ -25,7 +25,7 @@ func nonceV0(text string) device.Nonce { return device.Nonce(DisplayHash(text)) 
 // takesV0 says whether a session can be approved by a legacy signature: only
 // where its service wants it, and where nothing was to be shown or scanned.
 func takesV0(s Session, p RelyingParty) bool {
-	return p.AcceptV0 && s.Operation == nil && s.Asked != "" && s.Mode == Enter
+	return p.AcceptV0 && !s.Silent && s.Operation == nil && s.Asked != "" && s.Mode == Enter
 }
 
 // signedV0 finds the device that signed a legacy request. A device that ever

@@ -126,7 +126,7 @@ func (svc *Service) repeated(s Session) (Outcome, error) {
 		}
 		return out, nil
 	}
-	switch s.outcome().Reason {
+	switch s.Outcome().Reason {
 	case TooManyAttempts:
 		return Outcome{}, ErrTooManyAttempts
 	case Declined:

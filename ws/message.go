@@ -49,6 +49,9 @@ func (h *Hub) render(ctx context.Context, s session.Session, m session.Message) 
 	case session.RejectedMessage:
 		w.Reason, w.Final, w.AttemptsRemaining = m.Reason, &m.Final, &m.Remaining
 	case session.ApprovedMessage:
+		if s.Silent {
+			break // who approved is nothing for a page
+		}
 		issued, err := h.Sessions.Issue(ctx, s)
 		if err != nil {
 			return nil, err

@@ -63,6 +63,7 @@ const (
 	Idempotency Purpose = "countersign idempotency v1"  // names of idempotent requests
 	Return      Purpose = "countersign return v1"       // code that brings a browser back
 	WebSocketID Purpose = "countersign websocket-id v1" // webSocketId of an operation
+	RecordName  Purpose = "countersign record-name v1"  // what records are found by in the store
 
 	secretID Purpose = "countersign secret-id v1"
 )

@@ -124,7 +124,8 @@ func TestPurposesDiffer(t *testing.T) {
 	m := mustMaster(t, secretOf(1), secretOf(2))
 	seen := make(map[string]string)
 	for _, p := range []Purpose{
-		WSToken, Code, QR, Random, Record, Hint, SigningKey, ResponseKey, Idempotency, WebSocketID, secretID,
+		WSToken, Code, QR, Random, Record, Hint, SigningKey, ResponseKey, Idempotency, Return, WebSocketID,
+		RecordName, secretID,
 	} {
 		for _, s := range m.secrets {
 			key, _ := m.Key(s.id, p)
