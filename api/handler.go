@@ -12,8 +12,11 @@ import (
 
 	"countersign/crypto/keyring"
 	"countersign/device"
+	"countersign/oidc"
+	"countersign/operation"
 	"countersign/session"
 	"countersign/web"
+	"countersign/web/cookie"
 	"countersign/ws"
 
 	"github.com/labstack/echo/v4"
@@ -23,11 +26,14 @@ import (
 type Handler struct {
 	Issuer         string
 	TrustedProxies []netip.Prefix
-	Pairwise       bool // some service has pairwise subjects; discovery says so
 	Sessions       *session.Service
 	Devices        *device.Registry
 	Hub            *ws.Hub
 	Phones         *ws.Phones
+	Operations     *operation.Service
+	Cookies        cookie.Jar
+	Provider       *oidc.Provider
+	OIDC           http.Handler // the provider's
 	Keys           interface{ Ring() keyring.Ring }
 	// Unavailable says whether an error means that the store cannot be reached.
 	Unavailable func(error) bool
@@ -59,8 +65,12 @@ func (h *Handler) Mount(e *echo.Echo) {
 	auth.POST("/verify", h.verify, noStore)
 	e.POST("/enroll", h.enrol, noStore)
 	h.mountDevices(e)
+	e.PUT("/authn/:id", h.authn, noStore)
 	e.GET("/ws/session/:id", h.socket)
 	h.mountPages(e)
+	for _, r := range h.Provider.Routes() {
+		e.Add(r.Method, strings.Replace(r.Path, "{id}", ":id", 1), h.oidc)
+	}
 	e.GET("/openapi.yaml", h.openapi)
 	e.GET("/.well-known/jwks.json", h.jwks, anyOrigin)
 	e.GET("/.well-known/openid-configuration", h.discovery, anyOrigin)

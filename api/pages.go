@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"countersign/operation"
 	"countersign/session"
 
 	"github.com/labstack/echo/v4"
@@ -22,11 +23,28 @@ func (h *Handler) mountPages(e *echo.Echo) {
 }
 
 func (h *Handler) loginPage(c echo.Context) error {
+	if c.QueryParams().Has("operation") {
+		return h.operationPage(c)
+	}
 	known, err := h.Pages.Login(c.Response(), c.Request())
 	if err == nil && !known {
 		err = refuse("not_found", "no such service: /login?service=ID shows a service's login page")
 	}
 	return err
+}
+
+// operationPage shows an operation to the browser it was begun in. In every other
+// it is as if there were none.
+func (h *Handler) operationPage(c echo.Context) error {
+	r, id := c.Request(), c.QueryParam("operation")
+	o, err := h.Operations.Peek(r.Context(), operation.ID(id), h.Cookies.Secret(r, id))
+	if errors.Is(err, operation.ErrNotFound) {
+		return h.Pages.NotYours(c.Response(), r)
+	}
+	if err != nil {
+		return err
+	}
+	return h.Pages.Operation(c.Response(), r, id, o.Service)
 }
 
 // linkPage is the QR code opened as a link: the moving part counts only when an

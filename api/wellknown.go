@@ -5,24 +5,14 @@ import (
 	_ "embed" // the contract is served as it is
 	"encoding/base64"
 	"net/http"
-	"strings"
 
-	"countersign/device"
+	"countersign/oidc"
 
 	"github.com/labstack/echo/v4"
 )
 
-// Discovery is what /.well-known/openid-configuration tells: as much of OpenID
-// Connect Discovery 1.0 as a library needs to verify our tokens.
-type Discovery struct {
-	Issuer                           string   `json:"issuer"`
-	JWKSURI                          string   `json:"jwks_uri"`
-	ResponseTypesSupported           []string `json:"response_types_supported"`
-	SubjectTypesSupported            []string `json:"subject_types_supported"`
-	IDTokenSigningAlgValuesSupported []string `json:"id_token_signing_alg_values_supported"`
-	ScopesSupported                  []string `json:"scopes_supported"`
-	ClaimsSupported                  []string `json:"claims_supported"`
-}
+// Discovery is what /.well-known/openid-configuration tells.
+type Discovery = oidc.Metadata
 
 // contract is the HTTP contract, which the tests hold every answer against.
 //
@@ -50,15 +40,13 @@ func (h *Handler) jwks(c echo.Context) error {
 }
 
 func (h *Handler) discovery(c echo.Context) error {
-	d := Discovery{Issuer: h.Issuer, JWKSURI: h.Issuer + "/.well-known/jwks.json", ResponseTypesSupported: []string{"code"},
-		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgValuesSupported: []string{"ES256"}}
-	if h.Pairwise {
-		d.SubjectTypesSupported = append(d.SubjectTypesSupported, "pairwise")
-	}
-	for _, s := range device.Scopes() {
-		d.ScopesSupported = append(d.ScopesSupported, string(s))
-	}
-	d.ClaimsSupported = append(strings.Fields("iss sub aud iat exp jti sid nonce auth_time amr acr"), device.ClaimNames()...)
 	c.Response().Header().Set("Cache-Control", keysFresh)
-	return c.JSON(http.StatusOK, d)
+	return c.JSON(http.StatusOK, h.Provider.Metadata())
+}
+
+// oidc hands a request to the OpenID Provider, and says who asks.
+func (h *Handler) oidc(c echo.Context) error {
+	r := c.Request()
+	h.OIDC.ServeHTTP(c.Response(), r.WithContext(oidc.WithCaller(r.Context(), countedAs(h.caller(r)))))
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,9 +16,12 @@ import (
 	"countersign/audit"
 	"countersign/crypto/keyring"
 	"countersign/device"
+	"countersign/oidc"
+	"countersign/operation"
 	"countersign/session"
 	"countersign/store"
 	"countersign/web"
+	"countersign/web/cookie"
 	"countersign/ws"
 
 	"github.com/labstack/echo/v4"
@@ -49,18 +53,21 @@ type Node struct {
 	opts    Options
 	log     *slog.Logger
 
-	embedded *store.EmbeddedServer
-	store    *store.Store
-	bus      *store.Bus
-	keys     *store.SigningKeys
-	stream   *store.AuditStream
-	metrics  *metrics
-	sessions *session.Service
-	devices  *device.Registry
-	hub      *ws.Hub
-	phones   *ws.Phones
-	parties  *parties
-	pages    *web.Pages
+	embedded   *store.EmbeddedServer
+	store      *store.Store
+	bus        *store.Bus
+	keys       *store.SigningKeys
+	stream     *store.AuditStream
+	metrics    *metrics
+	sessions   *session.Service
+	operations *operation.Service
+	devices    *device.Registry
+	hub        *ws.Hub
+	phones     *ws.Phones
+	parties    *parties
+	pages      *web.Pages
+	provider   *oidc.Provider
+	oidc       http.Handler // the provider's
 
 	started  atomic.Bool // Redis was reached, and the public listener serves
 	draining atomic.Bool
@@ -91,6 +98,9 @@ func New(cfg Config, secrets Secrets, o Options) (*Node, error) {
 		return nil, err
 	}
 	n.wire()
+	if n.oidc, err = n.provider.Handler(); err != nil {
+		return nil, err
+	}
 	return n, nil
 }
 
@@ -156,6 +166,9 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	return store.Options{Prefix: cfg.Redis.Prefix, Master: m, ResultTTL: cfg.Session.ResultTTL, Limits: l, AuditKeep: int64(cfg.Audit.Keep)}
 }
 
+// operationLifetime is how long an operation may take.
+const operationLifetime = 10 * time.Minute
+
 // wire makes the rooms' services.
 func (n *Node) wire() {
 	recorder := n.recorder()
@@ -168,6 +181,11 @@ func (n *Node) wire() {
 		Secrets: session.Secrets{Master: n.secrets.Master}, Parties: n.parties, Store: n.store, Phones: n.store, Lists: n.store,
 		Idempotency: n.store, Keys: n.keys, Devices: n.devices, Audit: recorder, Now: n.store.Now,
 	}
+	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Lifetime: operationLifetime, Store: n.store, Sessions: n.sessions,
+		Parties: n.parties, Audit: recorder, Now: n.store.Now}
+	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
+		Operations: n.operations, Identities: n.store, Vault: n.store, Limiter: n.store, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
+		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
 	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
 		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}
 	n.phones = &ws.Phones{Hub: n.hub}
@@ -180,15 +198,22 @@ func (n *Node) wire() {
 func (n *Node) handler() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Pairwise: n.parties.pairwise(), Sessions: n.sessions,
-		Devices: n.devices, Hub: n.hub, Phones: n.phones, Keys: n.keys, Log: n.log, Pages: n.pages,
-		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) }}
+	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Sessions: n.sessions,
+		Devices: n.devices, Hub: n.hub, Phones: n.phones, Operations: n.operations,
+		Cookies: cookie.Jar{Insecure: strings.HasPrefix(n.cfg.Issuer, "http:")}, Keys: n.keys, Log: n.log, Pages: n.pages,
+		Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
 	h.Mount(e)
 	return n.inspected(e)
 }
 
+// unavailable says whether an error means that Redis cannot be reached.
+func unavailable(err error) bool { return errors.Is(err, store.ErrUnavailable) }
+
 // Registry gives the node's identities, for tools in the same process.
 func (n *Node) Registry() *device.Registry { return n.devices }
+
+// Operations gives the node's operations, for tools in the same process.
+func (n *Node) Operations() *operation.Service { return n.operations }
 
 // errStopped says that the context ended before the node was ready.
 var errStopped = errors.New("server: stopped before it was ready")

@@ -11,20 +11,21 @@ const module = "countersign"
 // operation stands half a floor above session, because it opens sessions and is otherwise the same kind of room. A folder
 // with a row of its own, such as api/rp, is a room apart from the one it lies in.
 var layers = map[string]float64{
-	"cmd":       6,
-	"server":    5,
-	"store":     4,
-	"api":       4,
-	"ws":        3,
-	"oidc":      3,
-	"web":       3,
-	"notify":    3,
-	"operation": 2.5,
-	"session":   2,
-	"device":    1,
-	"api/rp":    0.5,
-	"audit":     0,
-	"crypto":    0,
+	"cmd":        6,
+	"server":     5,
+	"store":      4,
+	"api":        4,
+	"oidc":       3.5, // half a floor up: it keeps the cookies that web/cookie knows
+	"ws":         3,
+	"web":        3,
+	"web/cookie": 3,
+	"notify":     3,
+	"operation":  2.5,
+	"session":    2,
+	"device":     1,
+	"api/rp":     0.5,
+	"audit":      0,
+	"crypto":     0,
 }
 
 // libraryRooms names the rooms that may import a library outside of tests, none meaning tests alone; a library not listed
@@ -43,6 +44,8 @@ var libraryRooms = map[string][]string{
 	"github.com/google/go-cmp":        {},
 	"github.com/getkin/kin-openapi":   {},
 	"github.com/coreos/go-oidc":       {},
+	"golang.org/x/oauth2":             {},
+	"github.com/luikyv/go-oidc":       {"oidc"},
 	"testing":                         {},
 	"net/http/httptest":               {},
 }

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"countersign/operation"
+	"countersign/session"
+
+	"github.com/labstack/echo/v4"
+)
+
+// An AuthnRequest is the body of PUT /authn/{operationId}. What is nil is
+// absent.
+type AuthnRequest struct {
+	Type *string    `json:"type,omitempty"`
+	Data *AuthnWish `json:"data,omitempty"`
+}
+
+// An AuthnWish is what a request of type start brings.
+type AuthnWish struct {
+	Method    *string `json:"method,omitempty"`
+	User      *string `json:"user,omitempty"`
+	Challenge *string `json:"challenge,omitempty"`
+	Scan      *bool   `json:"scan,omitempty"`
+}
+
+// An AuthnResponse is the answer to a page that shows an operation.
+type AuthnResponse struct {
+	Success bool      `json:"success"`
+	Type    string    `json:"type"`
+	ReplyTo string    `json:"reply_to"`
+	Reason  string    `json:"reason,omitempty"`
+	Data    AuthnData `json:"data"`
+}
+
+// AuthnData is what an answer tells. Which members it has depends on the
+// answer's type, and on what it replies to (docs/protocol.md, Web page
+// interface).
+type AuthnData struct {
+	// init
+	OperationID       string          `json:"operationId,omitempty"`
+	Name              string          `json:"name,omitempty"`
+	Step              string          `json:"step,omitempty"`
+	Form              json.RawMessage `json:"form,omitempty"`
+	RemainingAttempts *int            `json:"remainingAttempts,omitempty"`
+	Methods           []AuthnMethod   `json:"methods,omitempty"`
+	Service           *AuthnService   `json:"service,omitempty"`
+	WebSocketID       string          `json:"webSocketId,omitempty"`
+
+	// status
+	Result     string `json:"result,omitempty"`
+	StepResult string `json:"stepResult,omitempty"`
+
+	// start of a session; expiresAt is also that of an operation
+	SessionID    string `json:"sessionId,omitempty"`
+	AutoPassword string `json:"autoPassword,omitempty"`
+	WSToken      string `json:"wsToken,omitempty"`
+	ExpiresAt    string `json:"expiresAt,omitempty"`
+	WSURL        string `json:"wsUrl,omitempty"`
+	QRKey        string `json:"qrKey,omitempty"`
+	QRURL        string `json:"qrUrl,omitempty"`
+	Mode         string `json:"mode,omitempty"`
+
+	Message  *AuthnMessage `json:"message,omitempty"`
+	Location string        `json:"location,omitempty"`
+}
+
+// An AuthnMethod is a way to take the step.
+type AuthnMethod struct {
+	ID    string `json:"id"`
+	Label string `json:"label"`
+}
+
+// An AuthnService is whom the user logs in at.
+type AuthnService struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Logo string `json:"logo,omitempty"`
+}
+
+// An AuthnMessage is for the user, in the page's language.
+type AuthnMessage struct {
+	Text string `json:"text"`
+}
+
+// noForm is the form of an operation that has none.
+const noForm = "{}"
+
+// authn is the interface of the pages that show operations. It is for this
+// server's own pages: another origin's are refused, and a browser that has not
+// the operation's cookie is answered as if there were none.
+func (h *Handler) authn(c echo.Context) error {
+	r := c.Request()
+	if !h.ownPage(r) {
+		return refuse("origin_not_allowed", "this origin may not do this")
+	}
+	var q AuthnRequest
+	if err := h.read(c, &q); err != nil {
+		return err
+	}
+	if q.Type == nil || !visible(*q.Type, 1, 64) {
+		return malformed("type")
+	}
+	id, addr := c.Param("id"), h.caller(r)
+	from := operation.Requester{IP: addr.String(), UserAgent: h.browsers.name(r.UserAgent()), Address: countedAs(addr)}
+	a, err := h.Operations.Handle(r.Context(), operation.ID(id), h.Cookies.Secret(r, id), q.message(), from)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, h.answered(r, a))
+}
+
+// ownPage says whether a page of this server asks. Browsers tell the origin with
+// every PUT.
+func (h *Handler) ownPage(r *http.Request) bool {
+	values := r.Header.Values("Origin")
+	if len(values) == 0 {
+		return true // no browser
+	}
+	issuer, err := url.Parse(h.Issuer)
+	return err == nil && len(values) == 1 && values[0] == issuer.Scheme+"://"+issuer.Host
+}
+
+func (q AuthnRequest) message() operation.Message {
+	m := operation.Message{Type: operation.Type(text(q.Type))}
+	if d := q.Data; d != nil {
+		m.Method, m.User, m.Challenge = operation.Method(text(d.Method)), text(d.User), text(d.Challenge)
+		m.Scan = d.Scan != nil && *d.Scan
+	}
+	return m
+}
+
+// answered writes an answer as the page gets it.
+func (h *Handler) answered(r *http.Request, a operation.Answer) AuthnResponse {
+	out := AuthnResponse{Success: a.Reason == "", Type: string(a.Type), ReplyTo: string(a.ReplyTo), Reason: string(a.Reason)}
+	if a.Reason != "" {
+		return out
+	}
+	out.Data.Location = a.Location
+	switch a.Type {
+	case operation.Init:
+		h.shown(r, a, &out.Data)
+	case operation.Start:
+		out.Data = h.startedFor(*a.Started)
+	case operation.Failure:
+		out.Data.Message = &AuthnMessage{h.Pages.Text(r, string(a.Text))}
+		out.Data.RemainingAttempts = &a.Remaining
+	default: // status, complete, cancel
+		out.Data.Result, out.Data.Step, out.Data.StepResult = string(a.Operation.Result), string(a.Operation.Step), string(a.StepResult)
+	}
+	return out
+}
+
+// shown is all that a page needs to show the step that is due.
+func (h *Handler) shown(r *http.Request, a operation.Answer, d *AuthnData) {
+	o := a.Operation
+	d.OperationID, d.Name, d.Step, d.Form = string(o.ID), o.Name, string(o.Step), json.RawMessage(noForm)
+	d.ExpiresAt, d.RemainingAttempts = o.ExpiresAt.UTC().Format(time.RFC3339), &a.Remaining
+	for _, w := range a.Ways {
+		d.Methods = append(d.Methods, AuthnMethod{ID: string(w.ID), Label: h.Pages.Text(r, string(w.Label))})
+	}
+	party, _ := h.Sessions.Parties.Party(o.Service)
+	d.Service = &AuthnService{ID: o.Service, Name: party.Name, Logo: h.Pages.Logo(o.Service)}
+	d.WebSocketID = h.Operations.WebSocketID(o.ID)
+}
+
+// startedFor is the answer to a start, without what is for a service.
+func (h *Handler) startedFor(s session.Session) AuthnData {
+	x := h.started(s)
+	return AuthnData{SessionID: x.SessionID, AutoPassword: x.AutoPassword, WSToken: x.WSToken, ExpiresAt: x.ExpiresAt,
+		WSURL: x.WSURL, QRKey: x.QRKey, QRURL: x.QRURL, Mode: x.Mode}
+}

@@ -1,0 +1,108 @@
+package operation
+
+import (
+	"countersign/session"
+)
+
+// A Type is what a page wants, or how it is answered (docs/protocol.md, Web
+// page interface).
+type Type string
+
+// The types. Complete and Failure are answers only.
+const (
+	Init     Type = "init"
+	Start    Type = "start"
+	Verify   Type = "verify"
+	Choose   Type = "choose"
+	Status   Type = "status"
+	Cancel   Type = "cancel"
+	Complete Type = "complete"
+	Failure  Type = "failure"
+)
+
+// A Method is a way to take a step.
+type Method string
+
+// The methods.
+const (
+	ByName  Method = "identify" // the user tells a name
+	ByPhone Method = "device"   // a session, which a phone decides
+)
+
+// A Message is what a page sends. Only what the type and the method need is
+// looked at.
+type Message struct {
+	Type      Type
+	Method    Method
+	User      string // start identify
+	Challenge string // start device: S256 challenge of the page's verifier
+	Scan      bool   // start device: whoever scans
+}
+
+// A Requester is the browser that a message came from, as the server saw it.
+type Requester struct {
+	IP        string
+	UserAgent string // a short form such as "Firefox on Linux"
+	Address   string // as the limits count it
+}
+
+// A Reason says why a message was not taken at all.
+type Reason string
+
+// The reasons.
+const (
+	NotFound    Reason = "operation_not_found" // or it is another browser's
+	Malformed   Reason = "invalid_request"     // a member missing, or not of its form
+	Unsupported Reason = "unsupported_type"    // no type that a page sends
+	OutOfStep   Reason = "wrong_step"          // no method of the step that is due
+)
+
+// A StepResult says how the last try of a step ended.
+type StepResult string
+
+// The step results.
+const (
+	Confirmed        StepResult = "CONFIRMED"
+	Canceled         StepResult = "CANCELED"
+	AuthFailed       StepResult = "AUTH_FAILED"
+	AuthMethodFailed StepResult = "AUTH_METHOD_FAILED" // the method cannot be tried again
+)
+
+// A Text is the key of a text for the user.
+type Text string
+
+// A Way is a method as it is offered.
+type Way struct {
+	ID    Method
+	Label Text
+}
+
+// An Answer is what a page is answered. Its operation is as it stands now.
+type Answer struct {
+	Type      Type
+	ReplyTo   Type
+	Reason    Reason // set: the message was not taken, and nothing else is told but the types
+	Operation Operation
+	Ways      []Way // init
+	Remaining int   // init, failure: how often a session can still be started
+	// StepResult is how the last session ended, if one has.
+	StepResult StepResult
+	// Started is the session that was started. Its secrets are for the page.
+	Started *session.Session
+	Text    Text // failure: what went wrong
+	// Location is where the browser goes now that the operation has ended.
+	Location string
+}
+
+func refused(m Message, why Reason) Answer {
+	return Answer{Type: Failure, ReplyTo: m.Type, Reason: why}
+}
+
+// ended answers any message of an operation that has ended.
+func (o Operation) ended(m Message, how StepResult) Answer {
+	a := Answer{Type: Cancel, ReplyTo: m.Type, Operation: o, StepResult: how, Location: o.Finish}
+	if o.Result == Done {
+		a.Type, a.StepResult = Complete, Confirmed
+	}
+	return a
+}

@@ -1,0 +1,141 @@
+package operation
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign/audit"
+	"countersign/crypto/keyring"
+	"countersign/device"
+	"countersign/session"
+)
+
+// A Service begins operations, and answers the pages that show them. All its
+// members are set once, before it is used.
+type Service struct {
+	Issuer   string        // its pages show operations
+	Lifetime time.Duration // of an operation
+	Store    Store
+	Sessions *session.Service
+	Parties  session.Parties
+	Audit    audit.Recorder
+	Now      func() time.Time
+}
+
+// New is the wish for an operation.
+type New struct {
+	Name    string // Login
+	Service string // the relying party's id
+	// Subject is the identity itself, never a pairwise id, that is asked;
+	// empty: the user tells, or scans. It may be unknown.
+	Subject device.TokenID
+	Scopes  []device.Scope
+	Finish  string // where the browser goes at the end
+}
+
+// errUnknown is the caller's mistake: it knows which operations and services
+// there are.
+var errUnknown = errors.New("operation: no such operation or service")
+
+// Begin begins an operation, and gives the secret that binds it to a browser: 43
+// base64url characters, of which only a hash is kept. A scope that the service
+// may not ask for is session.ErrScope.
+func (svc *Service) Begin(ctx context.Context, n New) (Operation, string, error) {
+	party, known := svc.Parties.Party(n.Service)
+	if !known || n.Name != Login {
+		return Operation{}, "", errUnknown
+	}
+	for _, s := range n.Scopes {
+		if !slices.Contains(party.Allowed, s) {
+			return Operation{}, "", session.ErrScope
+		}
+	}
+	secret, hash := newSecret()
+	now := svc.Now().Truncate(time.Millisecond)
+	o := Operation{
+		ID: NewID(), Version: 1, Name: n.Name, Service: n.Service, Browser: hash, CreatedAt: now,
+		ExpiresAt: now.Add(svc.Lifetime).Truncate(time.Second), Result: Continue, Step: Identify, Scopes: n.Scopes, Finish: n.Finish,
+	}
+	if n.Subject != "" {
+		o.Step, o.Subject = Device, n.Subject.Canonical()
+	}
+	if err := svc.Store.CreateOperation(ctx, o); err != nil {
+		return Operation{}, "", err
+	}
+	return o, secret, svc.record(ctx, o, audit.OperationStarted, o.Name)
+}
+
+// tries bounds how often a change is tried again. A conflict means that another
+// message of the same browser got through.
+const tries = 20
+
+// Peek reads an operation for the browser that has its secret. ErrNotFound.
+func (svc *Service) Peek(ctx context.Context, id ID, secret string) (Operation, error) {
+	if secret == "" || !id.WellFormed() {
+		return Operation{}, ErrNotFound
+	}
+	o, err := svc.Store.Operation(ctx, id)
+	if err == nil && !o.belongs(secret) {
+		return Operation{}, ErrNotFound
+	}
+	return o, err
+}
+
+// Take gives an operation to the browser that has its secret. What was approved
+// is given once, in one atomic step: to the first that takes an operation that
+// is done, and ErrSpent to every other. An operation that goes on, or that has
+// failed, is given as it is. ErrNotFound.
+func (svc *Service) Take(ctx context.Context, id ID, secret string) (Operation, error) {
+	ctx = context.WithoutCancel(ctx)
+	for range tries {
+		o, err := svc.Peek(ctx, id, secret)
+		switch {
+		case err != nil || o.Result != Done:
+			return o, err
+		case o.Spent:
+			return Operation{}, ErrSpent
+		}
+		next := o
+		next.Version++
+		next.Spent, next.Approval = true, nil // nothing needs it any more
+		err = svc.Store.SwapOperation(ctx, o, next)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return Operation{}, err
+		}
+		next.Approval = o.Approval
+		return next, svc.record(ctx, next, audit.OperationTaken, "")
+	}
+	return Operation{}, fmt.Errorf("%w, %d times", ErrConflict, tries)
+}
+
+// WebSocketID is the name under which notices of an operation are sent; it tells
+// nothing of the operation.
+func (svc *Service) WebSocketID(id ID) string {
+	m := svc.Sessions.Secrets.Master
+	mac, _ := m.MAC(m.First(), keyring.WebSocketID, []byte(id))
+	return base64.RawURLEncoding.EncodeToString(mac[:])
+}
+
+// origin is that of this server's own pages: the issuer without its path.
+func (svc *Service) origin() string {
+	scheme, rest, _ := strings.Cut(svc.Issuer, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
+
+func (svc *Service) record(ctx context.Context, o Operation, kind audit.Kind, detail string) error {
+	e := audit.Event{Time: svc.Now(), Kind: kind, Operation: string(o.ID), Session: string(o.Session), Service: o.Service,
+		Token: string(o.Subject), Detail: detail}
+	if a := o.Approval; a != nil {
+		e.Token, e.Device = string(a.Token), string(a.Device)
+	}
+	return svc.Audit.Record(ctx, e)
+}
