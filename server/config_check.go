@@ -221,6 +221,11 @@ func (k *configCheck) times() {
 	}
 	k.within("qr.back", c.QR.Back, 3*time.Second, 5*time.Second)
 	k.within("qr.ahead", c.QR.Ahead, time.Second, 2*time.Second)
+	k.within("browserLogin.idle", c.BrowserLogin.Idle, time.Minute, 720*time.Hour)
+	k.within("browserLogin.absolute", c.BrowserLogin.Absolute, time.Minute, 720*time.Hour)
+	if c.BrowserLogin.Idle > c.BrowserLogin.Absolute {
+		k.fail("browserLogin.idle", "is longer than browserLogin.absolute", "at most "+shortDuration(c.BrowserLogin.Absolute))
+	}
 }
 
 func (k *configCheck) enrollment() {

@@ -165,6 +165,14 @@ func (k *configCheck) serviceOIDC(path string, s ServiceConfig) {
 	k.oneOf(path+".subject", s.Subject, "public", "pairwise")
 	k.within(path+".tokenTTL", s.TokenTTL, time.Second, 24*time.Hour)
 	k.redirects(path+".redirectURIs", s.RedirectURIs)
+	for _, x := range []struct {
+		name string
+		set  bool
+	}{{"clientKeysFile", s.ClientKeysFile != ""}, {"requirePAR", s.RequirePAR}, {"requireDPoP", s.RequireDPoP}} {
+		if x.set && len(s.RedirectURIs) == 0 {
+			k.fail(path+"."+x.name, "has no effect without redirectURIs", "it is for services that use OpenID Connect")
+		}
+	}
 	k.redirects(path+".postLogoutRedirectURIs", s.PostLogoutRedirectURIs)
 }
 
@@ -229,7 +237,7 @@ func (c Config) Warnings() []string {
 		w = append(w, "redis.url holds a password: keep it in a file named by redis.passwordFile, which goes before the URL's")
 	}
 	for _, s := range c.Services {
-		if s.SecretFile == "" && len(s.Origins) == 0 {
+		if s.SecretFile == "" && len(s.Origins) == 0 && len(s.RedirectURIs) == 0 {
 			w = append(w, "service "+s.ID+": has neither secretFile nor origins, so neither a back end nor a page can start its sessions")
 		}
 		if slices.Contains(s.Modes, "compare") {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"countersign/crypto/keyring"
+	"countersign/oidc"
 )
 
 // maxSecretBytes bounds a secret file; minServiceSecret is the shortest secret
@@ -46,6 +47,9 @@ type ServiceSecrets struct {
 	ResponseKey []byte
 	// WebhookSecret signs its events; nil without a webhook.
 	WebhookSecret []byte
+	// ClientKeys is the JWKS it authenticates with at the OpenID Provider; nil:
+	// by its secret. It is public.
+	ClientKeys []byte
 }
 
 // Format hides the secrets from every verb of fmt.
@@ -91,6 +95,7 @@ func (c Config) ReadSecrets() (Secrets, error) {
 			Secret:        r.serviceSecret(path, "secretFile", s.ID, s.SecretFile),
 			ResponseKey:   r.key(path+"responseKeyFile", s.ResponseKeyFile),
 			WebhookSecret: r.serviceSecret(path, "webhook.secretFile", s.ID, s.Webhook.SecretFile),
+			ClientKeys:    r.clientKeys(path+"clientKeysFile", s.ClientKeysFile),
 		}
 	}
 	if len(r.found) > 0 {
@@ -180,6 +185,19 @@ func (r *secretReader) key(path, file string) []byte {
 		return nil
 	}
 	return key
+}
+
+// clientKeys returns the JWKS in file.
+func (r *secretReader) clientKeys(path, file string) []byte {
+	text := r.read(path, file)
+	if text == nil {
+		return nil
+	}
+	if err := oidc.CheckKeys(text); err != nil {
+		r.fail(path, "the file it names "+err.Error(), "a JSON object with the member keys (RFC 7517)")
+		return nil
+	}
+	return text
 }
 
 func trimNewline(text []byte) []byte {

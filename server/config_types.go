@@ -34,6 +34,8 @@ type Config struct {
 	OTP OTPConfig `koanf:"otp"`
 	// The moving QR code.
 	QR QRConfig `koanf:"qr"`
+	// Single sign-on: how long a browser stays logged in at the OpenID Provider.
+	BrowserLogin BrowserLoginConfig `koanf:"browserLogin"`
 	// Who may enrol a phone: `code` (whoever has an enrolment code) or `open` (anyone; development only, on a loopback issuer only).
 	Enrollment string `koanf:"enrollment"`
 	// Limits against abuse and overload.
@@ -95,12 +97,20 @@ type QRConfig struct {
 	Ahead time.Duration `koanf:"ahead"`
 }
 
+// BrowserLoginConfig ends a browser login.
+type BrowserLoginConfig struct {
+	// How long after its last use; 1m to 720h, and at most `browserLogin.absolute`.
+	Idle time.Duration `koanf:"idle"`
+	// How long after the user last approved on a phone; 1m to 720h.
+	Absolute time.Duration `koanf:"absolute"`
+}
+
 // LimitsConfig holds the limits against abuse and overload. An address is an
 // IPv4 address or an IPv6 /64.
 type LimitsConfig struct {
 	// For load tests: lifts rates, `pendingPerUser` and pushes; never the attempts of a session, the wrong-code locks or `outstandingSessions`.
 	Disabled bool `koanf:"disabled"`
-	// Sessions started per address.
+	// Sessions started per address; counted apart, logins of OpenID clients begun and requests pushed by clients without a secret.
 	InitiatePerIP Rate `koanf:"initiatePerIP"`
 	// Enrolments tried per address.
 	EnrollPerIP Rate `koanf:"enrollPerIP"`
@@ -146,6 +156,8 @@ type ServiceConfig struct {
 	SecretFile string `koanf:"secretFile"`
 	// File holding the key (32 bytes in base64url) of the approved message's hash; empty: made once and kept sealed in Redis.
 	ResponseKeyFile string `koanf:"responseKeyFile"`
+	// File holding the public keys (a JWKS; ES256, RS256 or PS256) with which it authenticates at the OpenID Provider by `private_key_jwt`, instead of by its secret.
+	ClientKeysFile string `koanf:"clientKeysFile"`
 	// The claims it may ask for.
 	Scopes ScopesConfig `koanf:"scopes"`
 	// How a code may be used: `enter` (typed or scanned), `scan` (scanned only), `compare` (shown on both sides; needs `secretFile`); the first is the default.
@@ -160,6 +172,10 @@ type ServiceConfig struct {
 	RedirectURIs []string `koanf:"redirectURIs"`
 	// Where the browser may go after logout; the same forms.
 	PostLogoutRedirectURIs []string `koanf:"postLogoutRedirectURIs"`
+	// Refuses its authorization requests that were not pushed (PAR) before; needs `redirectURIs`.
+	RequirePAR bool `koanf:"requirePAR"`
+	// Gives it only tokens bound to a key (DPoP); needs `redirectURIs`.
+	RequireDPoP bool `koanf:"requireDPoP"`
 	// May be granted the operator scopes.
 	Admin bool `koanf:"admin"`
 	// Tells the service when a tokenId is unknown or revoked; needs `secretFile`.
@@ -217,13 +233,14 @@ type LogConfig struct {
 // secret and no service, so that `serve` refuses it until those are given.
 func Defaults() Config {
 	return Config{
-		Listen:     "127.0.0.1:8080",
-		OpsListen:  "127.0.0.1:9090",
-		Redis:      RedisConfig{Mode: "single", URL: "redis://127.0.0.1:6379/0", Prefix: "cs"},
-		Session:    SessionConfig{TTL: 120 * time.Second, ResultTTL: 60 * time.Second},
-		OTP:        OTPConfig{Tolerance: 1},
-		QR:         QRConfig{Back: 5 * time.Second, Ahead: 2 * time.Second},
-		Enrollment: "code",
+		Listen:       "127.0.0.1:8080",
+		OpsListen:    "127.0.0.1:9090",
+		Redis:        RedisConfig{Mode: "single", URL: "redis://127.0.0.1:6379/0", Prefix: "cs"},
+		Session:      SessionConfig{TTL: 120 * time.Second, ResultTTL: 60 * time.Second},
+		OTP:          OTPConfig{Tolerance: 1},
+		QR:           QRConfig{Back: 5 * time.Second, Ahead: 2 * time.Second},
+		BrowserLogin: BrowserLoginConfig{Idle: 30 * time.Minute, Absolute: 12 * time.Hour},
+		Enrollment:   "code",
 		Limits: LimitsConfig{
 			InitiatePerIP:       Rate{30, time.Minute},
 			EnrollPerIP:         Rate{10, time.Hour},

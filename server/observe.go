@@ -18,7 +18,8 @@ type logSink struct{ log *slog.Logger }
 func (l logSink) Record(ctx context.Context, e audit.Event) error {
 	level := slog.LevelInfo
 	switch e.Kind {
-	case audit.SessionStarted, audit.SessionClaimed, audit.SessionConfirmed, audit.SessionApproved, audit.SessionExpired, audit.SessionCancelled:
+	case audit.SessionStarted, audit.SessionClaimed, audit.SessionConfirmed, audit.SessionApproved, audit.SessionExpired, audit.SessionCancelled,
+		audit.OperationStarted, audit.OperationDone, audit.OperationTaken, audit.LoginMade, audit.GrantMade:
 		level = slog.LevelDebug
 	case audit.RecordTampered:
 		level = slog.LevelError
@@ -28,7 +29,7 @@ func (l logSink) Record(ctx context.Context, e audit.Event) error {
 		return nil
 	}
 	attrs := []slog.Attr{slog.String("event", string(e.Kind))}
-	for _, a := range [][2]string{{"session", e.Session}, {"service", e.Service}, {"token", e.Token}, {"device", e.Device},
+	for _, a := range [][2]string{{"session", e.Session}, {"operation", e.Operation}, {"service", e.Service}, {"token", e.Token}, {"device", e.Device},
 		{"address", e.Address}, {"detail", e.Detail}} {
 		if a[1] != "" {
 			attrs = append(attrs, slog.String(a[0], a[1]))

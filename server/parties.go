@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"countersign/device"
+	"countersign/oidc"
 	"countersign/session"
 	"countersign/store"
 )
@@ -43,6 +44,17 @@ func party(s ServiceConfig, secret ServiceSecrets) session.RelyingParty {
 		p.SecretHash = sum[:]
 	}
 	return p
+}
+
+// clients are the services that use OpenID Connect.
+func clients(cfg Config, secrets Secrets) (out []oidc.Client) {
+	for _, s := range cfg.Services {
+		if len(s.RedirectURIs) > 0 {
+			out = append(out, oidc.Client{ID: s.ID, RedirectURIs: s.RedirectURIs, Keys: secrets.Services[s.ID].ClientKeys,
+				RequirePAR: s.RequirePAR, RequireDPoP: s.RequireDPoP})
+		}
+	}
+	return out
 }
 
 func scopes(names []string) []device.Scope {

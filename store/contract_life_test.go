@@ -53,6 +53,9 @@ func workout(r *rig) {
 		t.Error("the idempotency key stands for nothing")
 	}
 	enrolment(r, alice)
+	r.saved()
+	check(t, r.CreateOperation(ctx, r.operating()))
+	wantOnce(t, r, "jti", r.Now().Add(time.Minute), true)
 	_, _, err = r.ServiceKeys(ctx, "acme", fresh)
 	check(t, err)
 	_, err = r.loaded().Rotate(ctx, KeyLead)
@@ -101,12 +104,13 @@ func keysEnd(t *testing.T, b backend) {
 		}
 	}
 	for _, kind := range []string{"session", "identity", "standing", "pending", "device nonce", "code", "device key", "key nonce",
-		"limit", "idempotency", "signing keys", "service", "audit", "census"} {
+		"limit", "idempotency", "signing keys", "service", "audit", "census",
+		"grant", "grant name", "operation", "once"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the workout left no %s", kind)
 		}
 	}
-	if len(kinds) != 14 {
+	if len(kinds) != 18 {
 		t.Errorf("a kind of key that nobody knows: %v", kinds)
 	}
 }
@@ -138,7 +142,8 @@ func kindOf(name string) string {
 	case name == ":audit":
 		return "audit"
 	}
-	for tag, kind := range map[string]string{"code": "code", "idem": "idempotency", "service": "service"} {
+	for tag, kind := range map[string]string{"code": "code", "idem": "idempotency", "service": "service", "record:grant": "grant",
+		"name:grant": "grant name", "record:operation": "operation", "once": "once"} {
 		if strings.HasPrefix(name, ":{"+tag+":") && tail("}") {
 			return kind
 		}

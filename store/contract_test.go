@@ -14,7 +14,8 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	var clauses []clause
 	for _, list := range [][]clause{sessionClauses(), watchClauses(), phoneClauses(), enrolmentClauses(), limitClauses(),
-		keyClauses(), streamClauses(), lifeClauses(), tamperClauses(), deviceClauses()} {
+		keyClauses(), streamClauses(), lifeClauses(), tamperClauses(), deviceClauses(),
+		vaultClauses(), tamperVaultClauses(), operationClauses()} {
 		clauses = append(clauses, list...)
 	}
 	for _, b := range backends(t) {

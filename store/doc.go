@@ -1,6 +1,7 @@
 // Package store keeps everything that outlives a request, in Redis: sessions,
-// identities, limits, signing keys, the audit stream, and the messages between
-// nodes. It is the only importer of go-redis.
+// identities, operations, the provider's requests, grants and logins, limits,
+// signing keys, the audit stream, and the messages between nodes. It is the only
+// importer of go-redis.
 //
 // What it never does is decide: scripts compare versions, write, expire and
 // publish, and name no state. What it never does either is trust Redis: every

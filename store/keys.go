@@ -66,6 +66,20 @@ func (k keys) limit(rule, address string) string {
 // idempotency: string, sealed session id and body digest. PX: the session's lifetime.
 func (k keys) idempotency(key string) string { return k.prefix + ":{idem:" + digest(key) + "}" }
 
+// record: string, version and sealed record of a kind: request, grant, login,
+// operation. tag is a MAC of its id (records.go). PX: its end.
+func (k keys) record(kind, tag string) string {
+	return k.prefix + ":{record:" + kind + ":" + tag + "}"
+}
+
+// name: string, target and sealed id of the record of a kind that is found by
+// it. tag is a MAC of the name. PX: the record's end.
+func (k keys) name(kind, tag string) string { return k.prefix + ":{name:" + kind + ":" + tag + "}" }
+
+// once: string, who took the name first. tag is a MAC of the name. PX: until it
+// is free.
+func (k keys) once(tag string) string { return k.prefix + ":{once:" + tag + "}" }
+
 // signingKeys: string, version and sealed ring.
 func (k keys) signingKeys() string { return k.prefix + ":{keys}" }
 

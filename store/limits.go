@@ -16,6 +16,7 @@ import (
 const (
 	initiateRule = "initiate"
 	enrolRule    = "enrol"
+	requestRule  = "request" // as many as initiateRule lets through, counted apart
 )
 
 // queueLimit counts a request of an address in a pipeline; nil when the rule
@@ -47,6 +48,22 @@ func (st *Store) limited(ctx context.Context, rule, address string, c *call) err
 		_ = st.Audit.Record(ctx, audit.Event{Time: st.Now(), Kind: audit.RequestsLimited, Address: address, Detail: rule})
 	}
 	return device.LimitedError{After: after}
+}
+
+// CountRequest implements oidc.Limiter, by the rate of starts.
+func (st *Store) CountRequest(ctx context.Context, address string) error {
+	pipe := st.db.Pipeline()
+	limit := st.queueLimit(ctx, pipe, requestRule, st.Limits.Initiate, address)
+	if limit == nil {
+		return nil
+	}
+	if err := st.refusedBefore(requestRule, address); err != nil {
+		return err
+	}
+	if err := st.settle(ctx, pipe, limit); err != nil {
+		return unavailable(err)
+	}
+	return st.limited(ctx, requestRule, address, limit)
 }
 
 // refusedBefore refuses an address that was told to wait, without asking

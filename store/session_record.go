@@ -11,11 +11,20 @@ import (
 // the one before, so that two versions run side by side during a rollout.
 const sessionSchema = 1
 
+// silentSchema has the same layout, and says that the session is silent. Nodes
+// that have not heard of silent sessions do not read it, and so can make no
+// token of one.
+const silentSchema = 2
+
 // encodeSession writes a session but for its id and version, which its key and
 // head have.
 func encodeSession(s session.Session) []byte {
 	w := &writer{b: make([]byte, 0, 1024)}
-	w.uint(sessionSchema)
+	if s.Silent {
+		w.uint(silentSchema)
+	} else {
+		w.uint(sessionSchema)
+	}
 	w.uint(uint64(s.Secret))
 	w.string(s.Service)
 	w.bool(s.ByService)
@@ -55,7 +64,11 @@ func encodeSession(s session.Session) []byte {
 // decodeSession is the inverse of encodeSession.
 func decodeSession(b []byte) (s session.Session, err error) {
 	r := &reader{b: b}
-	if r.uint() != sessionSchema {
+	switch r.uint() {
+	case sessionSchema:
+	case silentSchema:
+		s.Silent = true
+	default:
 		return s, errRecord
 	}
 	s.Secret = keyring.SecretID(r.uint())

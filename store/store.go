@@ -46,8 +46,9 @@ type Options struct {
 	AuditKeep int64          // events kept in the stream; 0: 100,000
 }
 
-// A Store keeps sessions, identities and what belongs to them in one Redis. It
-// implements the stores of the rooms device and session.
+// A Store keeps sessions, identities, operations, the records of the provider,
+// and what belongs to them in one Redis. It implements the stores of the rooms
+// device, session and operation, and the vault of the room oidc.
 type Store struct {
 	Options
 	db      redis.UniversalClient

@@ -1,0 +1,157 @@
+package oidc
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"countersign/device"
+	"countersign/session"
+)
+
+// tokenHead and tokenClaims are what is read of a token before it is verified.
+type tokenHead struct {
+	Type string `json:"typ"`
+}
+
+type tokenClaims struct {
+	Audience     json.RawMessage `json:"aud"`
+	Scope        string          `json:"scope"`
+	Confirmation struct {
+		Thumbprint string `json:"jkt"`
+	} `json:"cnf"`
+}
+
+func peek(token string) (head tokenHead, claims tokenClaims, ok bool) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return head, claims, false
+	}
+	for i, into := range []any{&head, &claims} {
+		b, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil || json.Unmarshal(b, into) != nil {
+			return head, claims, false
+		}
+	}
+	return head, claims, true
+}
+
+// onlyFor says whether an audience is this one and no other.
+func onlyFor(audience json.RawMessage, who string) bool {
+	one, many := "", []string(nil)
+	if json.Unmarshal(audience, &one) == nil {
+		return one == who
+	}
+	return json.Unmarshal(audience, &many) == nil && len(many) == 1 && many[0] == who
+}
+
+// mend gives the library's answer the form that the RFCs ask for.
+func (d *door) mend(a *answer, r *http.Request, x *exchange) {
+	switch {
+	case x.page != nil:
+		x.page.write(a)
+	case x.path == pathAuthorize:
+		if a.status == http.StatusOK && strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+			formPost(a)
+		}
+		responseType(a)
+	case a.status >= http.StatusBadRequest:
+		var p problem
+		_ = json.Unmarshal(a.body.Bytes(), &p) // what is no error document becomes a server_error
+		p.status = a.status
+		d.answerError(a, r, x, p)
+	}
+}
+
+// responseType gives the error of a response_type that there is not the code it
+// has (RFC 6749 §4.1.2.1), in the query or, where such a one is answered, the
+// fragment.
+func responseType(a *answer) {
+	u, err := url.Parse(a.header.Get("Location"))
+	if err != nil {
+		return
+	}
+	for _, part := range []*string{&u.RawQuery, &u.Fragment} {
+		v, err := url.ParseQuery(*part)
+		if err != nil || v.Get("error") != "invalid_request" || v.Get("error_description") != "invalid response_type" {
+			continue
+		}
+		v.Set("error", "unsupported_response_type")
+		if part == &u.RawQuery {
+			u.RawQuery = v.Encode()
+			a.header.Set("Location", u.String())
+			continue
+		}
+		before, _, _ := strings.Cut(a.header.Get("Location"), "#")
+		a.header.Set("Location", before+"#"+v.Encode())
+	}
+}
+
+// unavailable says whether an exchange failed because the store cannot be
+// reached, or is full.
+func (d *door) unavailable(x *exchange) bool {
+	for _, err := range []error{x.failed, x.err} {
+		if err != nil && (d.Unavailable(err) || errors.Is(err, session.ErrFull)) {
+			return true
+		}
+	}
+	return false
+}
+
+// answerError answers an error of an endpoint without a browser.
+func (d *door) answerError(a *answer, r *http.Request, x *exchange, p problem) {
+	aboutProof := x.err != nil && strings.Contains(x.err.Error(), "DPoP")
+	limited := device.LimitedError{}
+	switch {
+	case errors.As(x.err, &limited): // RFC 9126 §2.3
+		x.after = limited.After
+		p = problem{"temporarily_unavailable", "too many requests", http.StatusTooManyRequests}
+	case d.unavailable(x):
+		p = problem{"temporarily_unavailable", "try again in a moment", http.StatusServiceUnavailable}
+	case p.status >= http.StatusInternalServerError || p.Code == "":
+		d.Log.ErrorContext(r.Context(), "oidc", "path", x.path, "error", x.err)
+		p = problem{"server_error", "", http.StatusInternalServerError}
+	case x.path == pathIntrospect && p.Code == "access_denied":
+		a.json(http.StatusOK, map[string]bool{"active": false}) // RFC 7662 §2.2: another's token is none
+		return
+	case aboutProof && p.Code != "invalid_client":
+		p = problem{"invalid_dpop_proof", "", http.StatusBadRequest}
+	case x.path == pathUserinfo && p.Code == "access_denied":
+		p = problem{"insufficient_scope", "", http.StatusForbidden}
+	case x.path == pathUserinfo:
+		p = problem{"invalid_token", "", http.StatusUnauthorized}
+	case x.path == pathRevoke && p.Code == "access_denied":
+		p = problem{"invalid_grant", "the token was issued to another client", http.StatusBadRequest}
+	case p.Code == "expired_token":
+		p = problem{"invalid_grant", p.Text, http.StatusBadRequest}
+	case p.Code == "unauthorized_client":
+		p.status = http.StatusBadRequest
+	}
+	d.refuse(a, x, p)
+	if p.Code == "invalid_client" && r.Header.Get("Authorization") != "" {
+		a.header.Set("WWW-Authenticate", `Basic realm="countersign"`)
+	}
+}
+
+// refuse writes an error in the way of its endpoint.
+func (d *door) refuse(a *answer, x *exchange, p problem) {
+	if x.path == pathAuthorize {
+		(&page{status: p.status, title: "This login cannot begin", text: p.Text}).write(a)
+		return
+	}
+	if p.status == http.StatusServiceUnavailable {
+		a.header.Set("Retry-After", retryAfter)
+	}
+	if x.path == pathUserinfo {
+		if p.Code == "invalid_dpop_proof" {
+			p.status = http.StatusUnauthorized
+		}
+		if p.status == http.StatusUnauthorized || p.status == http.StatusForbidden {
+			a.header["Www-Authenticate"] = []string{`Bearer error="` + p.Code + `"`, `DPoP error="` + p.Code + `", algs="ES256"`}
+		}
+	}
+	a.json(p.status, p)
+}

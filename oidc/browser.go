@@ -1,0 +1,168 @@
+package oidc
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"countersign/audit"
+	"countersign/device"
+	"countersign/operation"
+)
+
+// A browserLogin is what one approval gives a browser until it ends: single
+// sign-on. Its id is the sid of id_tokens; the cookie has the id and a secret.
+type browserLogin struct {
+	ID       string             `json:"id"`
+	Secret   []byte             `json:"secret"` // SHA-256
+	Subject  device.TokenID     `json:"subject"`
+	Device   device.ID          `json:"device"` // that approved last
+	AuthTime int64              `json:"auth_time"`
+	AMR      []string           `json:"amr"`
+	ACR      string             `json:"acr"`
+	Seen     int64              `json:"seen"`
+	Ended    bool               `json:"ended,omitempty"`
+	Services map[string]consent `json:"services"` // by client
+
+	version uint64
+}
+
+// consent is what a service asked for and the user granted.
+type consent struct {
+	Asked   []device.Scope `json:"asked,omitempty"`
+	Granted []device.Scope `json:"granted,omitempty"`
+}
+
+// seenEvery is how exact the idle time is: a login is not written at every use.
+const seenEvery = time.Minute
+
+// browserLogin gives the login of the browser that asks, nil if it has none that
+// counts.
+func (p *Provider) browserLogin(r *http.Request) (*browserLogin, error) {
+	id, secret, ok := strings.Cut(p.jar().Login(r), ".")
+	if !ok || id == "" {
+		return nil, nil
+	}
+	l, err := p.loadLogin(r.Context(), id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(secret))
+	if subtle.ConstantTimeCompare(sum[:], l.Secret) != 1 || l.Ended || !p.Now().Before(p.loginEnds(l)) {
+		return nil, nil
+	}
+	if ok, err := p.mayLogIn(r.Context(), l.Subject, l.Device); !ok || err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (p *Provider) loadLogin(ctx context.Context, id string) (*browserLogin, error) {
+	rec, err := p.Vault.Load(ctx, LoginKind, id)
+	if err != nil {
+		return nil, err
+	}
+	l := &browserLogin{version: rec.Version}
+	if err := json.Unmarshal(rec.Value, l); err != nil {
+		return nil, fmt.Errorf("oidc: browser login: %w", err)
+	}
+	return l, nil
+}
+
+func (p *Provider) loginEnds(l *browserLogin) time.Time {
+	idle, absolute := time.Unix(l.Seen, 0).Add(p.Browser.Idle), time.Unix(l.AuthTime, 0).Add(p.Browser.Absolute)
+	if absolute.Before(idle) {
+		return absolute
+	}
+	return idle
+}
+
+func (p *Provider) saveLogin(ctx context.Context, l *browserLogin) error {
+	value, err := json.Marshal(l) //nolint:gosec // the vault seals it
+	if err != nil {
+		return fmt.Errorf("oidc: browser login: %w", err)
+	}
+	err = p.Vault.Save(ctx, Record{Kind: LoginKind, ID: l.ID, Version: l.version + 1, Value: value, Until: p.loginEnds(l)})
+	if err == nil {
+		l.version++
+	}
+	return err
+}
+
+// useLogin notes that a service used the browser login, with what it may have.
+func (p *Provider) useLogin(ctx context.Context, l *browserLogin, service string, c consent) error {
+	for range tries {
+		_, known := l.Services[service]
+		if known && p.Now().Sub(time.Unix(l.Seen, 0)) < seenEvery {
+			return nil
+		}
+		if !known {
+			l.Services[service] = c
+		}
+		l.Seen = p.Now().Unix()
+		err := p.saveLogin(ctx, l)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		next, err := p.loadLogin(ctx, l.ID)
+		if err != nil {
+			return err
+		}
+		*l = *next
+	}
+	return fmt.Errorf("%w, %d times", ErrConflict, tries)
+}
+
+// makeLogin gives the browser a login by an approval: the one it has, if it is of
+// the same identity, so that its sid stays, else a new one. The cookie's secret
+// is new in either case, so that whoever knew the old one is out.
+func (p *Provider) makeLogin(w http.ResponseWriter, r *http.Request, a *operation.Approval, service string, c consent) (*browserLogin, error) {
+	ctx := r.Context()
+	for range tries {
+		l, err := p.browserLogin(r)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil && l.Subject != a.Token {
+			if err := p.endLogin(ctx, l); err != nil {
+				return nil, err
+			}
+			l = nil
+		}
+		if l == nil {
+			l = &browserLogin{ID: random(ctx), Subject: a.Token, Services: map[string]consent{}}
+		}
+		secret := random(ctx)
+		sum := sha256.Sum256([]byte(secret))
+		l.Secret, l.Device, l.AuthTime, l.AMR, l.ACR, l.Seen = sum[:], a.Device, a.At.Unix(), a.AMR, a.ACR, p.Now().Unix()
+		l.Services[service] = c
+		if err = p.saveLogin(ctx, l); errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.jar().SetLogin(w, l.ID+"."+secret)
+		return l, p.Audit.Record(ctx, audit.Event{Time: p.Now(), Kind: audit.LoginMade, Service: service, Token: string(a.Token), Device: string(a.Device)})
+	}
+	return nil, fmt.Errorf("%w, %d times", ErrConflict, tries)
+}
+
+// endLogin ends a browser login; that somebody else changed it meanwhile is left
+// to the time.
+func (p *Provider) endLogin(ctx context.Context, l *browserLogin) error {
+	l.Ended = true
+	if err := p.saveLogin(ctx, l); err != nil && !errors.Is(err, ErrConflict) {
+		return err
+	}
+	return nil
+}

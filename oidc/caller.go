@@ -1,0 +1,37 @@
+package oidc
+
+import (
+	"context"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+)
+
+// A Limiter bounds what callers who prove nothing may have stored.
+type Limiter interface {
+	// CountRequest counts a request of an address. device.LimitedError if it
+	// has made too many.
+	CountRequest(ctx context.Context, address string) error
+}
+
+type callerKey struct{}
+
+// WithCaller notes the address that a request to Handler comes from, as limits
+// count it. Without it nothing is limited.
+func WithCaller(ctx context.Context, address string) context.Context {
+	return context.WithValue(ctx, callerKey{}, address)
+}
+
+// count counts a request that is about to be stored.
+func (p *Provider) count(ctx context.Context) error {
+	address, _ := ctx.Value(callerKey{}).(string)
+	return p.Limiter.CountRequest(ctx, address)
+}
+
+// countPushed counts what clients push that anybody can pretend to be. Those that
+// authenticate push for all their users from one address.
+func (p *Provider) countPushed(ctx context.Context, _ *goidc.AuthnSession, c *goidc.Client) error {
+	if !c.IsPublic() {
+		return nil
+	}
+	return p.count(ctx)
+}

@@ -1,0 +1,18 @@
+// Package oidc is the OpenID Provider: it gives the logins that the other rooms
+// make to every client that speaks OpenID Connect.
+//
+//	authorize  a request of a client: answered by the browser login, or by an
+//	           operation "login" that the hosted page runs (login.go)
+//	resume     the browser is back: what the operation's approval says becomes a
+//	           grant and a code (login.go), and a browser login (browser.go)
+//	token      a code or refresh token becomes tokens (claims.go, keep.go)
+//
+// The protocol itself is the work of github.com/luikyv/go-oidc, which no other
+// room knows. What it leaves to its user is here: that everything single-use is
+// spent by one atomic step (keep.go), that errors have the form and code the
+// RFCs say (answer.go), that mistakes about a redirect are shown and never
+// redirected (page.go). It compares client secrets in clear, knows no hashed
+// ones, no replayed jti and no reuse of refresh tokens unless told how.
+//
+// Nothing is kept in a node's memory: all state is a [Record] of the [Vault].
+package oidc

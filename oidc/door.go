@@ -1,0 +1,284 @@
+package oidc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign/session"
+)
+
+// door stands before the library: it refuses what must not reach it, and mends
+// what it answers.
+type door struct {
+	*Provider
+	library http.Handler
+	public  map[string]bool // origins of public clients
+}
+
+// exchange is what one request and its answer are about.
+type exchange struct {
+	path      string
+	scope     string        // of the access token that userinfo is asked with
+	untouched bool          // the request's record stays as it is
+	failed    error         // what the library must not hide
+	err       error         // what the library answered
+	page      *page         // shown instead of the library's answer
+	after     time.Duration // how long a caller has to wait who asks too often
+}
+
+type exchangeKey struct{}
+
+// exchangeOf gives the exchange of a request; outside of one, an empty one.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{}
+}
+
+// maxBody is that of every request.
+const maxBody = 16 << 10
+
+// ServeHTTP implements [http.Handler].
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{path: r.URL.Path}
+	if strings.HasPrefix(r.URL.Path, pathAuthorize) {
+		x.path = pathAuthorize
+	}
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	a := newAnswer()
+	if slices.Contains([]string{pathToken, pathUserinfo, pathRevoke}, x.path) && d.cors(a, r) {
+		a.status = http.StatusNoContent
+		a.writeTo(w)
+		return
+	}
+	if problem := d.admit(w, r, x); problem != nil {
+		d.refuse(a, x, *problem)
+	} else {
+		d.library.ServeHTTP(a, r)
+		d.mend(a, r, x)
+	}
+	head := a.Header()
+	head.Set("Cache-Control", "no-store")
+	head.Set("Pragma", "no-cache")
+	if x.after > 0 {
+		head.Set("Retry-After", strconv.Itoa(seconds(x.after+time.Second-1)))
+	}
+	a.writeTo(w)
+}
+
+// cors lets the pages of public clients call, without credentials. It is true for
+// a preflight, which is then answered.
+func (d *door) cors(a *answer, r *http.Request) bool {
+	head := a.Header()
+	head.Add("Vary", "Origin")
+	preflight := r.Method == http.MethodOptions
+	origin := r.Header.Get("Origin")
+	if origin == "" || !d.public[origin] {
+		return preflight
+	}
+	head.Set("Access-Control-Allow-Origin", origin)
+	head.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+	if preflight {
+		head.Set("Access-Control-Allow-Methods", "GET, POST")
+		head.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
+		head.Set("Access-Control-Max-Age", "600")
+	}
+	return preflight
+}
+
+// problem is an error of RFC 6749 §5.2.
+type problem struct {
+	Code string `json:"error"`
+	Text string `json:"error_description,omitempty"`
+
+	status int
+}
+
+// admit refuses what the library would read in more than one way, or not refuse.
+func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *problem {
+	if r.Method == http.MethodPost {
+		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if r.Header.Get("Content-Type") != "" && (err != nil || kind != "application/x-www-form-urlencoded") {
+			return &problem{"invalid_request", "the body must be application/x-www-form-urlencoded", http.StatusUnsupportedMediaType}
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	}
+	if err := r.ParseForm(); err != nil {
+		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+			return &problem{"invalid_request", "the body is too large", http.StatusRequestEntityTooLarge}
+		}
+		return &problem{"invalid_request", "the form is malformed", http.StatusBadRequest}
+	}
+	if x.path == pathUserinfo {
+		return bearer(r, x)
+	}
+	for name, values := range r.Form {
+		if len(values) > 1 && name != "resource" { // RFC 6749 §3.1, §3.2
+			return &problem{"invalid_request", "a parameter is given more than once", http.StatusBadRequest}
+		}
+	}
+	if x.path == pathAuthorize || x.path == pathPAR {
+		problem := lenient(r)
+		if problem == nil {
+			problem = d.strict(r)
+		}
+		if problem != nil || x.path == pathAuthorize {
+			return problem
+		}
+	}
+	if x.path == pathToken && r.PostForm.Get("grant_type") == "" {
+		return &problem{"invalid_request", "grant_type is missing", http.StatusBadRequest}
+	}
+	if problem := d.assertion(r); problem != nil {
+		return problem
+	}
+	d.plainBasic(r)
+	if c, known := d.claimedClient(r); x.path == pathIntrospect && known && d.isPublic(c) {
+		return &problem{"invalid_client", "only clients that authenticate may ask", http.StatusUnauthorized}
+	}
+	return nil
+}
+
+// lenient drops wishes that are none of ours to fulfil: acr_values is voluntary
+// (OpenID Connect Core §3.1.2.1), and the library refuses what it does not know.
+func lenient(r *http.Request) *problem {
+	if age := r.Form.Get("max_age"); age != "" {
+		if n, err := strconv.Atoi(age); err != nil || n < 0 {
+			return &problem{"invalid_request", "max_age is not a number of seconds", http.StatusBadRequest}
+		}
+	}
+	ours := []string{session.Typed, session.Scanned, session.Compared, session.SameDevice}
+	drop := func(name string, known []string, values url.Values) {
+		var kept []string
+		for _, v := range strings.Fields(values.Get(name)) {
+			if slices.Contains(known, v) {
+				kept = append(kept, v)
+			}
+		}
+		if values.Has(name) {
+			values.Set(name, strings.Join(kept, " "))
+		}
+	}
+	query := r.URL.Query()
+	for _, values := range []url.Values{query, r.PostForm, r.Form} {
+		if r.URL.Path == pathAuthorize && values.Has("request_uri") {
+			pushedOnly(values)
+		}
+		drop("acr_values", ours, values)
+		drop("display", []string{"page", "popup", "touch", "wap"}, values)
+	}
+	r.URL.RawQuery = query.Encode()
+	return nil
+}
+
+// strict refuses what the library would take for something that it is not.
+//   - It compares redirect URIs after it has parsed them, and what is no text of
+//     its own parse, such as one with an empty fragment, is none that is registered.
+//   - Of our signatures it takes any as an id_token_hint; only an id_token is one.
+func (d *door) strict(r *http.Request) *problem {
+	uri := r.Form.Get("redirect_uri")
+	if u, err := url.Parse(uri); err == nil && u.String() != uri {
+		id := r.Form.Get("client_id")
+		c, _ := d.client(id)
+		d.Log.WarnContext(r.Context(), "oidc: a redirect_uri is not written as any is registered", "client", clip(id), "parsed", clip(withoutQuery(uri)), "registered", c.RedirectURIs)
+		return &problem{"invalid_request", "the redirect_uri is not registered", http.StatusBadRequest}
+	}
+	if hint := r.Form.Get("id_token_hint"); hint != "" {
+		if head, _, ok := peek(hint); !ok || head.Type != "JWT" {
+			return &problem{"invalid_request", "the id_token_hint is no id_token", http.StatusBadRequest}
+		}
+	}
+	return nil
+}
+
+// assertion refuses a client's assertion that is not for this issuer alone. The
+// library also takes the addresses of endpoints, but those any other server can
+// call its own, and then use here what its clients send it.
+func (d *door) assertion(r *http.Request) *problem {
+	assertion := r.PostForm.Get("client_assertion")
+	if assertion == "" {
+		return nil
+	}
+	if _, claims, ok := peek(assertion); !ok || !onlyFor(claims.Audience, d.Issuer) {
+		return &problem{"invalid_client", "the assertion's aud must be the issuer alone", http.StatusUnauthorized}
+	}
+	return nil
+}
+
+// pushedOnly leaves of a request that was pushed what names it: what the browser
+// adds counts for nothing (RFC 9126 §4, RFC 9101 §6.3). The library would take it.
+func pushedOnly(values url.Values) {
+	for name := range values {
+		if !slices.Contains([]string{"client_id", "request_uri", "ui_locales"}, name) {
+			values.Del(name)
+		}
+	}
+}
+
+// bearer checks the scheme and type of what userinfo is asked with: an access
+// token, as DPoP if and only if it is bound to a key (RFC 9449 §7.1). Its
+// signature is the library's business. The scope is kept for userinfo, which the
+// library asks for what the grant has: a token may have less.
+func bearer(r *http.Request, x *exchange) *problem {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	bad := &problem{"invalid_token", "", http.StatusUnauthorized}
+	if !ok || len(r.Header.Values("Authorization")) != 1 {
+		return bad
+	}
+	head, claims, ok := peek(token)
+	if !ok || head.Type != "at+jwt" {
+		return bad
+	}
+	want := "Bearer"
+	if claims.Confirmation.Thumbprint != "" {
+		want = "DPoP"
+	}
+	if !strings.EqualFold(scheme, want) {
+		return bad
+	}
+	x.scope = claims.Scope
+	return nil
+}
+
+// answer keeps an answer until it is complete.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func newAnswer() *answer { return &answer{header: http.Header{}, status: http.StatusOK} }
+
+// Header implements [http.ResponseWriter].
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+// Write implements [http.ResponseWriter].
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+func (a *answer) json(status int, v any) {
+	a.status = status
+	a.header.Set("Content-Type", "application/json")
+	a.body.Reset()
+	_ = json.NewEncoder(&a.body).Encode(v) // strings and booleans of ours
+}
+
+func (a *answer) writeTo(w http.ResponseWriter) {
+	for name, values := range a.header {
+		w.Header()[name] = append(w.Header()[name], values...)
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body.Bytes()) // the peer may have gone
+}

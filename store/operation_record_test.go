@@ -1,0 +1,99 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"testing"
+	"time"
+
+	"countersign/device"
+	"countersign/operation"
+	"countersign/session"
+
+	"pgregory.net/rapid"
+)
+
+// fullOperation has every member set, each to something else.
+func fullOperation() operation.Operation {
+	at := time.UnixMilli(1_700_000_000_123).UTC()
+	return operation.Operation{Name: "login", Service: "acme", Browser: []byte("hash"), CreatedAt: at, ExpiresAt: at.Add(10 * time.Minute),
+		Result: operation.Done, Step: operation.Device, Subject: "tok_alice", Scopes: []device.Scope{device.Email, device.Name},
+		Session: "sess_one", Sessions: 3, Finish: "https://login.example/oidc/authorize/one", Spent: true,
+		Approval: &operation.Approval{Token: "tok_bob", Device: "dev_bob", AMR: []string{"swk", "otp"}, ACR: session.Typed,
+			At: at.Add(time.Minute), Scopes: []device.Scope{device.Name},
+			Claims: device.Claims{"name": json.RawMessage(`"Bob"`), "address": json.RawMessage(`{"country":"DE"}`)}}}
+}
+
+// TestGoldenOperation pins the bytes of the record; see TestGoldenRecords.
+func TestGoldenOperation(t *testing.T) {
+	o := fullOperation()
+	goldenRecord(t, "operation", operationSchema, writeOperation(o), func(b []byte) {
+		got, err := readOperation(b)
+		check(t, err)
+		wantSame(t, got, o)
+	})
+	o.ID, o.Version = "op_", 1
+	wantNoZero(t, "operation", o)
+}
+
+func TestOperationsRoundTrip(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		want := operation.Operation{Name: text(rt), Service: text(rt), Browser: rapid.SliceOf(rapid.Byte()).Draw(rt, "browser"),
+			CreatedAt: drawTime(rt), ExpiresAt: drawTime(rt), Result: operation.Result(text(rt)), Step: operation.Step(text(rt)),
+			Subject: device.TokenID(text(rt)), Scopes: drawScopes(rt), Session: session.ID(text(rt)), Sessions: count(rt),
+			Finish: text(rt), Spent: yes(rt)}
+		if yes(rt) {
+			want.Approval = &operation.Approval{Token: device.TokenID(text(rt)), Device: device.ID(text(rt)),
+				AMR: rapid.SliceOf(rapid.String()).Draw(rt, "amr"), ACR: text(rt), At: drawTime(rt), Scopes: drawScopes(rt), Claims: drawClaims(rt)}
+		}
+		got, err := readOperation(writeOperation(want))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		wantSame(t, got, want)
+	})
+}
+
+// TestHostileOperations: no part of a record is one, nor is one with more behind
+// it, and nothing is made for lengths that are not there.
+func TestHostileOperations(t *testing.T) {
+	full := writeOperation(fullOperation())
+	for n := range full {
+		if _, err := readOperation(full[:n]); err == nil {
+			t.Errorf("the first %d bytes of %d are an operation", n, len(full))
+		}
+	}
+	for what, b := range map[string][]byte{
+		"more behind it": append(append([]byte(nil), full...), 0),
+		"another schema": append([]byte{operationSchema + 1}, full[1:]...),
+	} {
+		if _, err := readOperation(b); err == nil {
+			t.Errorf("read with %s", what)
+		}
+	}
+	for _, length := range []uint64{1 << 31, 1 << 62, math.MaxUint64} {
+		hostile := binary.AppendUvarint(nil, length)
+		for at := range full {
+			b := append(append(append([]byte(nil), full[:at]...), hostile...), full[at+1:]...)
+			if used := allocated(func() { _, _ = readOperation(b) }); used > 1<<20 {
+				t.Fatalf("length %d at %d: %d bytes were allocated", length, at, used)
+			}
+		}
+	}
+}
+
+func FuzzReadOperation(f *testing.F) {
+	f.Add(writeOperation(fullOperation()))
+	f.Add(writeOperation(operation.Operation{}))
+	f.Add([]byte{operationSchema})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		o, err := readOperation(b)
+		if err != nil {
+			return
+		}
+		again, err := readOperation(writeOperation(o))
+		check(t, err)
+		wantSame(t, again, o)
+	})
+}
