@@ -16,7 +16,7 @@ const page = { ...common, minify: true };
 
 /** Every page: its sources' folder, its scripts, its service worker, the files copied as they are, and where it goes. */
 const pages = [
-  { from: 'login', to: 'dist/login', scripts: ['login.ts', 'link.ts', 'return.ts'], copy: ['login.css'] },
+  { from: 'login', to: 'dist/login', scripts: ['login.ts', 'link.ts', 'return.ts', 'operation.ts'], copy: ['login.css'] },
   { from: 'authenticator', to: 'dist/authenticator', scripts: ['app.ts'], worker: 'worker.ts', copy: ['index.html', 'app.css', 'manifest.webmanifest', 'icon.svg', 'icon-192.png', 'icon-512.png', 'icon-maskable-512.png'] },
   { from: 'demo/page', to: 'demo/dist', scripts: ['bank.ts'], copy: ['bank.css'] },
   { from: 'inspector/page', to: 'inspector/dist', scripts: ['inspector.ts'], copy: ['index.html', 'inspector.css'] },
@@ -87,7 +87,7 @@ function check(out) {
 
 async function buildTests() {
   rmSync('.test', { recursive: true, force: true });
-  const entryPoints = ['sdk/test', 'authenticator/test', 'inspector/test'].filter((d) => existsSync(d))
+  const entryPoints = ['sdk/test', 'login/test', 'authenticator/test', 'inspector/test'].filter((d) => existsSync(d))
     .flatMap((d) => readdirSync(d).filter((f) => f.endsWith('.test.ts')).map((f) => `${d}/${f}`));
   await build({ ...common, entryPoints, outdir: '.test', platform: 'node', outExtension: { '.js': '.mjs' }, sourcemap: 'inline' });
 }

@@ -5,6 +5,7 @@
 // Content-Security-Policy without inline script or style.
 //
 //	/login?service=ID                    the login page of a service
+//	/login?operation=ID                  the login page of an operation, which has its service
 //	/s/{sessionId}                       the QR code opened as a link; with #h=… the hand-over to an app
 //	/r/{sessionId}#{code}                the way back from that app
 //	/authenticator, /authenticator/{…}   the installable app, and its files

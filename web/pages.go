@@ -68,7 +68,7 @@ type view struct {
 	Lang, Dir, Title                      string
 	Icon, Style, BrandStyle, Script, Logo string
 	Issuer, Service, Name, Demo           string
-	Text, Warning, ReturnURL              string
+	Text, Warning, ReturnURL, Operation   string
 }
 
 // policy is every page's: what it loads comes from here, it speaks to this server
@@ -89,11 +89,16 @@ func (p *Pages) headers(w http.ResponseWriter) {
 }
 
 func (p *Pages) render(w http.ResponseWriter, name string, v view) error {
+	return p.renderAs(w, http.StatusOK, name, v)
+}
+
+func (p *Pages) renderAs(w http.ResponseWriter, status int, name string, v view) error {
 	var b bytes.Buffer
 	if err := p.pages.ExecuteTemplate(&b, name, v); err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
 	p.headers(w)
+	w.WriteHeader(status)
 	// The peer may have gone; there is nobody else to tell.
 	_, _ = w.Write(b.Bytes())
 	return nil
@@ -132,13 +137,51 @@ func (p *Pages) Login(w http.ResponseWriter, r *http.Request) (known bool, err e
 		v.Name = "Acme Bank" // a demo of no service in particular
 	}
 	v.Title = t.say("logInTo", "service", v.Name)
-	if f := p.brands[v.Service]; f.css != nil {
-		v.BrandStyle = p.base + "/assets/brand.css?service=" + url.QueryEscape(v.Service) + "&v=" + f.css.version
-	}
-	if f := p.brands[v.Service]; f.logo != nil {
-		v.Logo = p.base + "/assets/logo?service=" + url.QueryEscape(v.Service) + "&v=" + f.logo.version
-	}
+	v.BrandStyle, v.Logo = p.brandStyle(v.Service), p.Logo(v.Service)
 	return true, p.render(w, "login.html", v)
+}
+
+// brandStyle is the address of a service's colours; empty: it has none.
+func (p *Pages) brandStyle(service string) string {
+	f := p.brands[service].css
+	if f == nil {
+		return ""
+	}
+	return p.base + "/assets/brand.css?service=" + url.QueryEscape(service) + "&v=" + f.version
+}
+
+// Logo is the address of a service's logo; empty: it has none.
+func (p *Pages) Logo(service string) string {
+	f := p.brands[service].logo
+	if f == nil {
+		return ""
+	}
+	return p.base + "/assets/logo?service=" + url.QueryEscape(service) + "&v=" + f.version
+}
+
+// Operation writes the login page of an operation at a service. Its caller has
+// seen that the operation is this browser's.
+func (p *Pages) Operation(w http.ResponseWriter, r *http.Request, operation, service string) error {
+	v, t := p.view(r, "operation.js")
+	v.Operation, v.Service, v.Name = operation, service, p.o.Brands[service].Name
+	v.Title = t.say("logInTo", "service", v.Name)
+	v.BrandStyle, v.Logo = p.brandStyle(service), p.Logo(service)
+	return p.render(w, "operation.html", v)
+}
+
+// NotYours writes the page of an operation that is another browser's, or over,
+// or never was: which, it does not tell. Its status is 404.
+func (p *Pages) NotYours(w http.ResponseWriter, r *http.Request) error {
+	v, t := p.view(r, "")
+	v.Title, v.Text = t["notYoursTitle"], t["notYoursText"]
+	return p.renderAs(w, http.StatusNotFound, "notice.html", v)
+}
+
+// Text gives a text in the language of whoever asks; empty: there is none of that
+// key.
+func (p *Pages) Text(r *http.Request, key string) string {
+	_, t := p.view(r, "")
+	return t[key]
 }
 
 // Link writes the page behind a QR code that was opened as a link. Its script

@@ -70,7 +70,8 @@ func TestLanguage(t *testing.T) {
 func TestTextsOfPages(t *testing.T) {
 	p := newPages(t, Options{})
 	for _, l := range languages {
-		for _, key := range []string{"logInTo", "linkScanTitle", "linkScanText", "linkWarning", "incompleteTitle", "incompleteText"} {
+		for _, key := range []string{"logInTo", "linkScanTitle", "linkScanText", "linkWarning", "incompleteTitle", "incompleteText",
+			"notYoursTitle", "notYoursText", "byName", "byPhone", "nameMissing", "triedTooOften", "wayClosed"} {
 			if p.texts.by[l][key] == "" {
 				t.Errorf("%s has no %s", l, key)
 			}

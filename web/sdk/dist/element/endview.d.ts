@@ -7,8 +7,13 @@ export type EndState = Extract<LoginState, {
 }>;
 /** Whether nothing more comes after this state. */
 export declare function isEnd(state: LoginState): state is EndState;
-/** Builds the view of an end; `again` starts another login. */
-export declare function endView(scene: Scene, state: EndState, again: () => void): View;
+/** Where a page goes on to after an end that nothing more can be tried after. */
+export interface Onward {
+    readonly href: string;
+    readonly text: string;
+}
+/** Builds the view of an end; `again` starts another login, unless there is only the way on. */
+export declare function endView(scene: Scene, state: EndState, again: () => void, onward?: Onward): View;
 /** The panel of a plain message: a sign, a heading and what follows. */
 export declare function messagePanel(scene: Scene, kind: string, sign: Sign, title: string, ...children: Child[]): {
     panel: HTMLElement;

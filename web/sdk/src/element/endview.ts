@@ -68,12 +68,18 @@ function endOf(state: EndState): End {
   }
 }
 
-/** Builds the view of an end; `again` starts another login. */
-export function endView(scene: Scene, state: EndState, again: () => void): View {
+/** Where a page goes on to after an end that nothing more can be tried after. */
+export interface Onward {
+  readonly href: string;
+  readonly text: string;
+}
+
+/** Builds the view of an end; `again` starts another login, unless there is only the way on. */
+export function endView(scene: Scene, state: EndState, again: () => void, onward?: Onward): View {
   const { t, brand } = scene;
   const end = endOf(state);
   const error = state.name === 'failed' ? state.error : undefined;
-  const retry = end.again === true && button('try-again', 'primary', t('tryAgain'), again);
+  const retry = end.again === true && onward === undefined && button('try-again', 'primary', t('tryAgain'), again);
   const wait = retry !== false && error?.retryAfter !== undefined ? waiting(scene, error.retryAfter, retry) : undefined;
   const words = state.name === 'approved' && brand.endsHere ? `${t('finishedTitle')}.`
     : end.text === 'cancelledService' && brand.service === '' ? t('cancelledSomeService') : t(end.text, { service: brand.service });
@@ -81,7 +87,8 @@ export function endView(scene: Scene, state: EndState, again: () => void): View 
   const { panel, heading } = messagePanel(scene, state.name, end.sign, t(end.title),
     h('p', { part: 'text message' }, outcome ? `${words} ${outcome}` : words),
     wait?.element, problemLine(scene, error),
-    retry && h('div', { class: 'foot' }, retry));
+    retry && h('div', { class: 'foot' }, retry),
+    onward && h('div', { class: 'foot' }, h('a', { part: 'button primary onward', class: 'primary', href: onward.href, 'data-action': 'onward' }, onward.text)));
   return {
     key: keyOf(state), panel, heading, takesFocus: true, announcement: `${t(end.title)}. ${words}${outcome ? ` ${outcome}` : ''}`,
     ...(wait ? { tick: wait.tick } : {}),

@@ -1,0 +1,118 @@
+// The client of the web page interface, PUT /authn/{operationId}: one question, one answer. It knows the wire and
+// nothing of the page. What an answer means is told by what it has, not by its order: a page may have been reloaded.
+import { LoginError } from '../sdk/src/errors.js';
+import { backoff, pause, retryAfter, timed } from '../sdk/src/http.js';
+import type { Started } from '../sdk/src/types.js';
+
+/** What a page may ask. */
+export type Question = 'init' | 'start' | 'status' | 'cancel';
+
+/**
+ * What the server says of the operation:
+ *
+ * - `present`: the step it is at, and the methods that this step takes
+ * - `started`: the session that was asked for
+ * - `standing`: it goes on, and nothing has to be done but what is being done
+ * - `over`: it has ended, well or not; the browser goes to `location`
+ * - `failure`: a wrong input, with words for the user
+ * - `unknown`: there is no such operation, or it is not this browser's, or it does not take this question now
+ *   (`wrong_step`)
+ */
+export type Answer =
+  | { readonly kind: 'present'; readonly step: string; readonly methods: readonly string[]; readonly service: string; readonly endsAt: number }
+  | { readonly kind: 'started'; readonly started: Started }
+  | { readonly kind: 'standing'; readonly result: string }
+  | { readonly kind: 'over'; readonly by: 'complete' | 'cancel'; readonly location: string }
+  | { readonly kind: 'failure'; readonly message: string }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+/** Asks the server about one operation. */
+export interface Authn {
+  /** Throws a LoginError when there is no answer: `network`, `limited` or `refused`. */
+  ask(question: Question, data?: object, signal?: AbortSignal): Promise<Answer>;
+}
+
+/** Where to ask. */
+export interface AuthnOptions {
+  /** The server's base URL, without a slash at the end. */
+  readonly issuer: string;
+  readonly operation: string;
+  /** The page's, as a BCP 47 tag. */
+  readonly language?: string;
+  /** Used instead of the browser's; for tests. */
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/** How often a question that may be repeated is asked when its answer gets lost. */
+const tries = 3;
+
+/** How long one try may take, in milliseconds. */
+const within = 10_000;
+
+/** Makes a client. The cookie that binds the operation to this browser goes along by itself. */
+export function authnClient(options: AuthnOptions): Authn {
+  const ask = async (question: Question, data: object = {}, signal?: AbortSignal): Promise<Answer> => {
+    for (let n = 1; ; n++) {
+      try {
+        return await timed(within, signal, (s) => put(options, question, data, s));
+      } catch (e) {
+        const error = e instanceof LoginError ? e : new LoginError('network', 'the server cannot be reached');
+        // A start may have started a session although its answer is lost, and their number is limited: the user decides.
+        const mayRepeat = question !== 'start' && error.code === 'network' && error.retryAfter === undefined;
+        if (n === tries || signal?.aborted || !mayRepeat) throw error;
+        await pause(250 + backoff(n), signal);
+      }
+    }
+  };
+  return { ask };
+}
+
+async function put(options: AuthnOptions, type: Question, data: object, signal: AbortSignal): Promise<Answer> {
+  const fetch = options.fetch ?? globalThis.fetch;
+  const response = await fetch(`${options.issuer}/authn/${encodeURIComponent(options.operation)}`, {
+    method: 'PUT',
+    // What the server says to the user, it says in the language of the page.
+    headers: { 'Content-Type': 'application/json', ...(options.language ? { 'Accept-Language': options.language } : {}) },
+    credentials: 'same-origin',
+    cache: 'no-store',
+    redirect: 'error',
+    body: JSON.stringify({ type, data }),
+    signal,
+  });
+  // A proxy's error page is no problem document; the status says enough then.
+  const body = (await response.json().catch(() => undefined)) as unknown;
+  if (response.ok && isObject(body)) return read(body);
+  const problem = isObject(body) ? text(body['code']) : '';
+  const code = response.status === 429 ? 'limited' : response.ok || response.status >= 500 ? 'network' : 'refused';
+  throw new LoginError(code, `the server answered ${response.status}`, { problem: problem || undefined, retryAfter: retryAfter(response) });
+}
+
+function read(body: Members): Answer {
+  const data = isObject(body['data']) ? body['data'] : {};
+  const type = text(body['type']);
+  if (body['success'] !== true) return { kind: 'unknown', reason: text(body['reason']) };
+  if (type === 'complete' || type === 'cancel') return { kind: 'over', by: type, location: text(data['location']) };
+  if (type === 'failure') return { kind: 'failure', message: isObject(data['message']) ? text(data['message']['text']) : '' };
+  // The SDK checks its members before it uses them.
+  if (typeof data['sessionId'] === 'string') return { kind: 'started', started: data as unknown as Started };
+  // A status names the step too, but not what the step takes.
+  if (typeof data['step'] === 'string' && Array.isArray(data['methods'])) return present(data, data['step'], data['methods']);
+  return { kind: 'standing', result: text(data['result']) };
+}
+
+function present(data: Members, step: string, offered: readonly unknown[]): Answer {
+  const methods = offered.map((m) => (isObject(m) ? text(m['id']) : ''));
+  const service = isObject(data['service']) ? text(data['service']['name']) : '';
+  const endsAt = Date.parse(text(data['expiresAt']));
+  return { kind: 'present', step, methods, service, endsAt: Number.isNaN(endsAt) ? Infinity : endsAt };
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,176 @@
+// The course of an operation on the login page, without the page: what to ask the server next, and what to show. The
+// server decides the steps; every way that ends is asked for with `status`, so a reload, a lost answer or a second tab
+// come back to where the operation stands.
+//
+//     init ─→ identify ─→ device ─→ approved ─→ the location that goes on
+//                └─ scan ──┘  └─ ended: try again, or the location that tells the service so
+import { LoginError } from '../sdk/src/errors.js';
+import { backoff, pause } from '../sdk/src/http.js';
+import type { LoginErrorLike, LoginState, Started } from '../sdk/src/types.js';
+import type { Answer, Authn } from './authn.js';
+import type { RememberedID } from './remembered.js';
+
+/** Starts the session of the device step; an element's `startSession`. */
+export type StartDevice = (challenge: string, signal: AbortSignal) => Promise<Started>;
+
+/** What the page can show. Each takes the place of what was there. */
+export interface Screen {
+  busy(): void;
+  /** Asks who logs in. */
+  identify(question: WhoQuestion): void;
+  /** Shows the login. With `back` the user can return to the step identify. */
+  device(start: StartDevice, back: DeviceBack | undefined): void;
+  /** The operation is not this browser's, or no more. */
+  notYours(): void;
+  /** How the last session ended, when nothing more can be tried; `location` goes back to the service. */
+  ended(state: LoginState, location: string): void;
+  trouble(error: LoginErrorLike, again: () => void): void;
+  /** Leaves the page for good. */
+  leave(location: string): void;
+}
+
+/** The question who logs in. */
+export interface WhoQuestion {
+  /** The answer to begin with. */
+  readonly user: string;
+  /** Whether scanning without an id is offered. */
+  readonly scan: boolean;
+  /** The last answer was refused, and why if the server told it. */
+  readonly failed?: { readonly why: string };
+}
+
+/** How the way from the login back to the question who logs in is called. */
+export type DeviceBack = 'notYou' | 'useID';
+
+/** The course, as the page drives it. */
+export interface Flow {
+  begin(): Promise<void>;
+  identify(user: string): Promise<void>;
+  scan(): void;
+  /** From the login back to the question who logs in. */
+  back(): void;
+  forget(): void;
+  cancel(): Promise<void>;
+  approved(): Promise<void>;
+  ended(state: LoginState): Promise<void>;
+}
+
+/** What a flow works with. */
+export interface FlowOptions {
+  readonly authn: Authn;
+  readonly screen: Screen;
+  /** The server's base URL, without a slash at the end: the page goes nowhere else. */
+  readonly issuer: string;
+  readonly remembered: RememberedID;
+}
+
+/** How often the end is asked for that an approval must have brought. */
+const patience = 8;
+
+/** Makes the course of one operation. */
+export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Flow {
+  let endsAt = Infinity;
+  /** Who was told in this page; kept in the browser once the phone has approved. */
+  let user = '';
+  let mayScan = true;
+  let over: Extract<Answer, { kind: 'over' }> | undefined;
+
+  const attempt = async (act: () => Promise<void>): Promise<void> => {
+    try {
+      await act();
+    } catch (e) {
+      screen.trouble(troubleOf(e), () => void attempt(act));
+    }
+  };
+  const leave = (location: string): void => {
+    if (leadsOn(issuer, location)) screen.leave(location);
+    else screen.trouble(new LoginError('refused', 'the server named a location that is not its own'), () => void flow.begin());
+  };
+  /** Shows where the operation stands; true if the answer says it. */
+  const follow = (answer: Answer): boolean => {
+    if (answer.kind === 'over') leave(answer.location);
+    else if (answer.kind === 'unknown') screen.notYours();
+    else if (answer.kind === 'present') present(answer);
+    else return false;
+    return true;
+  };
+  const ask = (): void => screen.identify({ user: user || remembered.read(), scan: mayScan });
+  const present = (now: Extract<Answer, { kind: 'present' }>): void => {
+    endsAt = now.endsAt;
+    if (now.step === 'identify') {
+      mayScan = now.methods.includes('device');
+      return ask();
+    }
+    if (now.step === 'device') return screen.device(start({}), now.methods.includes('identify') ? 'notYou' : undefined);
+    screen.trouble(new LoginError('unsupported', `this page knows no step ${now.step}`), () => void flow.begin());
+  };
+  const start = (how: { scan?: true }): StartDevice => async (challenge, signal) => {
+    let answer = await authn.ask('start', { method: 'device', challenge, ...how }, signal);
+    // A page that was loaded again cannot know that nobody was named before: whoever scans is who logs in.
+    if (answer.kind === 'unknown' && answer.reason === 'wrong_step' && !how.scan) answer = await authn.ask('start', { method: 'device', challenge, scan: true }, signal);
+    if (answer.kind === 'started') return answer.started;
+    if (answer.kind === 'over') over = answer;
+    if (answer.kind === 'failure') throw new LoginError('refused', 'no session', { problem: answer.message || undefined });
+    throw new LoginError('lost', 'the operation takes no session now');
+  };
+  const init = (): Promise<void> => attempt(async () => {
+    screen.busy();
+    if (!follow(await authn.ask('init'))) throw new LoginError('refused', 'init was not answered');
+  });
+  const flow: Flow = {
+    begin: init,
+    identify: (name) => attempt(async () => {
+      screen.busy();
+      const answer = await authn.ask('start', { method: 'identify', user: name });
+      if (answer.kind === 'failure') return screen.identify({ user: name, scan: mayScan, failed: { why: answer.message } });
+      user = name;
+      // Another tab may have gone on with the operation: it stands where it stands.
+      if (answer.kind === 'unknown' || !follow(answer)) await init();
+    }),
+    scan: () => { user = ''; screen.device(start({ scan: true }), 'useID'); },
+    back: ask,
+    forget: () => { user = ''; remembered.forget(); },
+    cancel: () => attempt(async () => {
+      screen.busy();
+      if (!follow(await authn.ask('cancel'))) screen.notYours();
+    }),
+    approved: () => attempt(async () => {
+      for (let n = 0; n < patience; n++) {
+        const answer = await authn.ask('status');
+        if (answer.kind === 'over' && answer.by === 'complete' && user !== '') remembered.keep(user);
+        if (follow(answer)) return;
+        await pause(250 + backoff(n));
+      }
+      throw new LoginError('lost', 'the server does not go on');
+    }),
+    ended: async (state) => {
+      if (state.name === 'cancelled' && state.by === 'page') return flow.cancel();
+      // Where nobody answers, the words about the session stay, and its own way to try again.
+      const answer = over ?? (await authn.ask('status').catch(() => undefined));
+      if (answer?.kind === 'unknown') screen.notYours();
+      if (answer?.kind !== 'over') return;
+      if (!leadsOn(issuer, answer.location)) return leave(answer.location);
+      // It was approved although its end looked otherwise from here, such as to a tab that was asleep.
+      if (answer.by === 'complete') return screen.leave(answer.location);
+      screen.ended(inTruth(state, Date.now() >= endsAt), answer.location);
+    },
+  };
+  return flow;
+}
+
+/** Whether a location is the server's own: nothing that an answer says may lead anywhere else. */
+export function leadsOn(issuer: string, location: string): boolean {
+  return location.startsWith(`${issuer}/`) && URL.canParse(location) && new URL(location).origin === new URL(issuer).origin;
+}
+
+/** What to call the end of an operation whose last session could not even be started. */
+function inTruth(state: LoginState, late: boolean): LoginState {
+  if (state.name !== 'failed') return state;
+  if (late) return { name: 'expired' };
+  // The server refuses another session and ends the operation when there were too many.
+  return state.error.code === 'refused' ? { name: 'failed', error: new LoginError('limited', state.error.message) } : state;
+}
+
+function troubleOf(e: unknown): LoginErrorLike {
+  return e instanceof LoginError ? e : new LoginError('unsupported', String(e));
+}
