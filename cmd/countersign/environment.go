@@ -45,7 +45,7 @@ func run(env *environment) int {
 // newRoot is the whole command line.
 func newRoot(env *environment) *cobra.Command {
 	root := group("countersign", "Countersign, a self-hosted login and approval server",
-		newServe(env), newDev(env), newTry(env), newPhone(env), newUser(env), newKeys(env), newService(env), newConfig(env),
+		newServe(env), newDev(env), newTry(env), newPhone(env), newUser(env), newKeys(env), newToken(env), newService(env), newConfig(env),
 		newHealthcheck(env), newBench(env), newVersion(env),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -60,9 +60,12 @@ func newRoot(env *environment) *cobra.Command {
 	return root
 }
 
-// usageTemplate prints a command's use as the rest of the output looks.
+// usageTemplate prints a command's use as the rest of the output looks. A command
+// that has commands below it and yet does something by itself is annotated alone.
 const usageTemplate = `usage:
   {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
+{{- if index .Annotations "alone"}}
+  {{.UseLine}}{{end}}
 {{- if .HasAvailableSubCommands}}
 
 commands:{{range .Commands}}{{if .IsAvailableCommand}}

@@ -138,6 +138,7 @@ var varying = []struct {
 	{regexp.MustCompile(`[A-Za-z0-9_-]{43}`), "DIGEST"},
 	{regexp.MustCompile(`-[0-9a-f]{16}\.json`), "-ISSUER.json"},
 	{regexp.MustCompile(`, \d+ bytes`), ", N bytes"},
+	{regexp.MustCompile(`\d+ days ago`), "DAYS ago"},
 	{regexp.MustCompile(`(?m)^([│ ]   [├└]── \S.*?) {2,}`), "$1  "}, // columns as wide as ports are long
 	{regexp.MustCompile(`(?m) +$`), ""},
 }

@@ -40,6 +40,8 @@ one it is whoever scans the QR code.`,
 	cmd.Flags().StringSliceVar(&t.scopes, "scopes", nil, "`SCOPES` to ask for; default: the service's")
 	cmd.Flags().StringVar(&t.responseKeyFile, "response-key-file", "", "check the hash with the service's response key in this `FILE`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return t.run(cmd.Context()) }
+	cmd.Annotations = map[string]string{"alone": "yes"}
+	cmd.AddCommand(newTryOIDC(env))
 	return cmd
 }
 
