@@ -33,15 +33,22 @@ var variants = []variant{
 // folder is where the pictures are kept.
 var folder = filepath.Join("..", "..", "docs", "screens")
 
+// translated says whether a screen speaks the user's language: the app and the bank
+// speak English alone.
+func translated(name string) bool {
+	return slices.Contains(states, name) || slices.Contains(operationStops, name)
+}
+
 // Every screen is kept as a picture in every variant, for people to look at; with
-// -update the pictures are taken anew. The app and the bank speak English alone.
+// -update the pictures are taken anew.
 func TestScreens(t *testing.T) {
 	if !*update {
 		t.Parallel()
 		checkPictures(t)
 		return
 	}
-	w := newWorld(t)
+	c := newParty(t)
+	w := c.World
 	if err := os.RemoveAll(folder); err != nil {
 		t.Fatal(err)
 	}
@@ -68,16 +75,37 @@ func TestScreens(t *testing.T) {
 		b.wide()
 	}
 	r.run()
+	operationPictures(c)
 	writeIndex(t)
 	checkPictures(t)
+}
+
+// operationPictures takes the pictures of an operation's login page, by a visit in
+// English and one in Arabic.
+func operationPictures(c *party) {
+	c.t.Helper()
+	for _, lang := range []string{"en", "ar"} {
+		v := &visit{c: c, lang: lang}
+		v.stop = func(name string, b *tab) {
+			for _, x := range variants {
+				if (x.query != "") == (lang == "ar") {
+					b.size(x.width, 600, 1).media(x.media)
+					b.picture(name, x)
+				}
+			}
+			b.media()
+			b.wide()
+		}
+		v.run()
+	}
 }
 
 func checkPictures(t *testing.T) {
 	t.Helper()
 	want := []string{"README.md"}
 	for _, v := range variants {
-		for _, name := range slices.Concat(states, appStops, bankStops) {
-			if v.query == "" || slices.Contains(states, name) {
+		for _, name := range slices.Concat(states, operationStops, appStops, bankStops) {
+			if v.query == "" || translated(name) {
 				want = append(want, name+"-"+v.name+".png")
 			}
 		}
@@ -162,18 +190,18 @@ func paletteOf(m image.Image) color.Palette {
 func writeIndex(t *testing.T) {
 	t.Helper()
 	var text strings.Builder
-	text.WriteString("# Screens\n\nWhat people see, as a browser paints it: every state of the login page, every screen of the authenticator and every page of the\n" +
-		"demo bank. The browser tests take these pictures (`go test ./test/browser -run Screens -update`); look at them after every change of a page.\n" +
+	text.WriteString("# Screens\n\nWhat people see, as a browser paints it: every state of the login page, of the one that an OpenID Connect request leads to,\n" +
+		"every screen of the authenticator and every page of the demo bank. The browser tests take these pictures (`go test ./test/browser -run Screens -update`); look at them after every change of a page.\n" +
 		"Narrow is a window of 320 pixels, which is also one of 640 at 200 %.\n")
 	for _, part := range []struct {
 		title string
 		names []string
-	}{{"Login page", states}, {"Authenticator", appStops}, {"Demo bank", bankStops}} {
+	}{{"Login page", states}, {"Login page of an OpenID Connect request", operationStops}, {"Authenticator", appStops}, {"Demo bank", bankStops}} {
 		fmt.Fprintf(&text, "\n## %s\n\n| screen | pictures |\n|---|---|\n", part.title)
 		for _, name := range part.names {
 			var links []string
 			for _, v := range variants {
-				if v.query == "" || part.title == "Login page" {
+				if v.query == "" || translated(name) {
 					links = append(links, fmt.Sprintf("[%s](%s-%[1]s.png)", v.name, name))
 				}
 			}

@@ -48,13 +48,24 @@ func (p *profile) open(url string) *tab {
 // tab opens a tab, or takes over one that a page opened.
 func (p *profile) tab(o chromedp.ContextOption) *tab {
 	p.t.Helper()
+	b, err := p.attach(o)
+	if err != nil {
+		p.t.Fatalf("tab: %v", err)
+	}
+	return b
+}
+
+// attach is tab for one that may be gone already.
+func (p *profile) attach(o chromedp.ContextOption) (*tab, error) {
+	p.t.Helper()
 	b := &tab{t: p.t}
 	var end context.CancelFunc
 	b.ctx, end = chromedp.NewContext(p.ctx, o, chromedp.WithListener(b.hear))
-	p.t.Cleanup(func() { b.report(); end() })
 	if err := chromedp.Do(b.ctx); err != nil {
-		p.t.Fatalf("tab: %v", err)
+		end()
+		return nil, err
 	}
+	p.t.Cleanup(func() { b.report(); end() })
 	b.call("look", func(ctx context.Context) error {
 		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: lookScript, RunImmediately: ptr(true)})
 		return err
@@ -66,26 +77,35 @@ func (p *profile) tab(o chromedp.ContextOption) *tab {
 			return err
 		})
 	}
-	return b
+	return b, nil
 }
 
-// opened waits for the tab that a page of the profile opens while act runs.
+// opened waits for the tab that a page of the profile opens while act runs. The
+// browser may give up the first one it made for a link and make another.
 func (p *profile) opened(from *tab, act func()) *tab {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(from.ctx, patience)
 	defer cancel()
 	mine := chromedp.FromContext(p.ctx).BrowserContextID // every tab hears of those of other tests too
-	id := chromedp.WaitNewTarget(ctx, func(i *target.Info) bool { return i.Type == "page" && i.BrowserContextID == mine })
+	isNew := func(i *target.Info) bool { return i.Type == "page" && i.BrowserContextID == mine }
+	first, second := chromedp.WaitNewTarget(ctx, isNew), make(<-chan target.ID)
 	act()
-	select {
-	case got, ok := <-id:
-		if ok {
-			return p.tab(chromedp.WithTargetID(got))
+	for {
+		var got target.ID
+		select {
+		case got = <-first:
+			second = chromedp.WaitNewTarget(ctx, func(i *target.Info) bool { return isNew(i) && i.TargetID != got })
+		case got = <-second:
+		case <-ctx.Done():
 		}
-	case <-ctx.Done():
+		if got == "" {
+			p.t.Fatal("no tab was opened")
+		}
+		if b, err := p.attach(chromedp.WithTargetID(got)); err == nil {
+			return b
+		}
+		first = nil
 	}
-	p.t.Fatal("no tab was opened")
-	return nil
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -10,6 +10,7 @@ import (
 
 	"countersign/api"
 	"countersign/device"
+	"countersign/operation"
 	"countersign/session"
 	"countersign/test/rig"
 	"countersign/ws"
@@ -179,7 +180,13 @@ func TestNoSecretInTheLog(t *testing.T) {
 		r.Send(0, http.MethodPost, initiate, `{"serviceId":"`+b.Session.WSToken, "Authorization", rig.BasicAuth("x", b.Session.QRKey))
 		r.Send(0, http.MethodPost, "/auth/session/x/cancel", ``, "Authorization", rig.BasicAuth(rig.Shop, rig.ShopSecret))
 	}
+	page := r.Login(0)
+	_, secret["secret of a browser's operation"], _ = strings.Cut(page.Cookie, ".")
+	secret["wsToken of an operation's session"] = page.Start(true).Session.WSToken
+	page.Put(`{`)
+	page.Send(operation.Cancel)
 	r.Redis.Stop() // and causes most of all
+	page.Put(`{"type":"status"}`)
 	r.Send(0, http.MethodGet, "/auth/session/sess_AAAAAAAAAAAAAAAAAAAAAA", "", "Authorization", "Bearer x")
 	enrol(r, 0, enrolBody(r.NewPhone(0), code, now()))
 	verify(r, 0, rig.VerifyBody(p, api.Claimed{SessionID: string(session.NewID())}, session.Approve, "123456", now()))
