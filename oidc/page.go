@@ -65,10 +65,14 @@ func (p *Provider) showError(_ http.ResponseWriter, r *http.Request, err error) 
 		x.show(http.StatusInternalServerError, "Something went wrong", "It is the login server's fault, and in its log.")
 		return nil
 	}
+	if r.URL.Path != pathAuthorize { // back from the login page, to a request that is over: the site did nothing wrong
+		x.show(http.StatusBadRequest, "This login has ended", "It was used already, or its time is up. Go back to where you wanted to log in, and begin again.")
+		return nil
+	}
 	id, got := r.Form.Get("client_id"), withoutQuery(r.Form.Get("redirect_uri"))
 	c, _ := p.client(id)
 	p.Log.WarnContext(r.Context(), "oidc: a request is refused and not redirected", "client", clip(id), "error", string(known.Code)+": "+known.Description,
-		"redirect_uri", clip(got), "registered", c.RedirectURIs)
+		"redirect_uri", clip(got), "registered", withoutQueries(c.RedirectURIs))
 	text := "The site that sent you here asked in a way that this server does not accept (" + strings.ReplaceAll(string(known.Code), "_", " ") + ": " + known.Description + "). Go back and begin again, or tell the site."
 	x.show(http.StatusBadRequest, "This login cannot begin", text)
 	return nil
@@ -82,6 +86,14 @@ func withoutQuery(uri string) string {
 	}
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
 	return u.String()
+}
+
+func withoutQueries(uris []string) []string {
+	out := make([]string, len(uris))
+	for i, u := range uris {
+		out[i] = withoutQuery(u)
+	}
+	return out
 }
 
 // clip bounds what a stranger writes into the log.

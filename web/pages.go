@@ -104,11 +104,18 @@ func (p *Pages) renderAs(w http.ResponseWriter, status int, name string, v view)
 	return nil
 }
 
-// view begins a page in the language of whoever asks for it.
+// view begins a page in the language of whoever asks for it; script may be empty.
 func (p *Pages) view(r *http.Request, script string) (view, catalogue) {
-	lang := p.texts.choose(r.URL.Query().Get("ui_locales"), r.Header.Get("Accept-Language"))
-	return view{Lang: lang, Dir: direction(lang), Issuer: p.o.Issuer, Icon: p.asset("authenticator/icon.svg"),
-		Style: p.asset("login/login.css"), Script: p.asset("login/" + script)}, p.texts.by[lang]
+	lang := p.language(r)
+	v := view{Lang: lang, Dir: direction(lang), Issuer: p.o.Issuer, Icon: p.asset("authenticator/icon.svg"), Style: p.asset("login/login.css")}
+	if script != "" {
+		v.Script = p.asset("login/" + script)
+	}
+	return v, p.texts.by[lang]
+}
+
+func (p *Pages) language(r *http.Request) string {
+	return p.texts.choose(r.URL.Query().Get("ui_locales"), r.Header.Get("Accept-Language"))
 }
 
 // asset is the address of a file that changes when the file does.
@@ -180,8 +187,7 @@ func (p *Pages) NotYours(w http.ResponseWriter, r *http.Request) error {
 // Text gives a text in the language of whoever asks; empty: there is none of that
 // key.
 func (p *Pages) Text(r *http.Request, key string) string {
-	_, t := p.view(r, "")
-	return t[key]
+	return p.texts.by[p.language(r)][key]
 }
 
 // Link writes the page behind a QR code that was opened as a link. Its script

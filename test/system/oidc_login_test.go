@@ -117,6 +117,12 @@ func TestOIDCDeclined(t *testing.T) {
 	if q := p.back(s.get(a.Data.Location)); q.Get("error") != "access_denied" || q.Get("code") != "" {
 		t.Errorf("%v", q)
 	}
+	// Back once more, as by the browser's own button: over, and nobody's mistake.
+	again := s.get(a.Data.Location)
+	if again.status != http.StatusBadRequest || again.location != nil || !strings.Contains(again.body, "This login has ended") ||
+		strings.Contains(again.body, "The site") {
+		t.Errorf("%d %v %s", again.status, again.location, again.body)
+	}
 }
 
 // Native apps listen on whatever port is free (RFC 8252 §7.3).
