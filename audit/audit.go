@@ -32,9 +32,13 @@ const (
 	OperationTaken   Kind = "operation.taken" // what was approved was given out, once
 
 	LoginMade    Kind = "login.made"    // a browser login, or one that was used to log in again
+	LoginEnded   Kind = "login.ended"   // a browser login, by its user or because another user logged in
 	GrantMade    Kind = "grant.made"    // a client was granted something, and has a code for it
 	GrantRevoked Kind = "grant.revoked" // and all its tokens with it
 	TokenReused  Kind = "token.reused"  // a code or refresh token came twice: the grant is revoked
+
+	NoticeTaken  Kind = "notice.taken"  // another server was told something
+	NoticeFailed Kind = "notice.failed" // it was not to be told
 
 	CodeWrong        Kind = "code.wrong"
 	SignatureInvalid Kind = "signature.invalid"
@@ -60,7 +64,8 @@ func Kinds() []Kind {
 	return []Kind{
 		SessionStarted, SessionClaimed, SessionConfirmed, SessionApproved, SessionRejected, SessionExpired, SessionCancelled,
 		OperationStarted, OperationDone, OperationFailed, OperationTaken,
-		LoginMade, GrantMade, GrantRevoked, TokenReused,
+		LoginMade, LoginEnded, GrantMade, GrantRevoked, TokenReused,
+		NoticeTaken, NoticeFailed,
 		CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,
 		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceRevoked, EnrolmentCoded,
 		KeyRotated, RecordTampered, RequestsLimited,
@@ -77,7 +82,7 @@ type Event struct {
 	Token     string // tok_…, the identity
 	Device    string // dev_…
 	Address   string // the caller's address, as the limits see it
-	Detail    string // one word of a closed set: the reason of a rejection, who cancelled, which limit
+	Detail    string // one word of a closed set: the reason of a rejection, who cancelled, which limit, which notice
 }
 
 // A Recorder takes events. Record must be quick and must not block on a

@@ -10,6 +10,8 @@ import (
 
 	"countersign/device"
 	"countersign/session"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
 )
 
 // tokenHead and tokenClaims are what is read of a token before it is verified.
@@ -18,6 +20,8 @@ type tokenHead struct {
 }
 
 type tokenClaims struct {
+	Subject      string          `json:"sub"`
+	IssuedAt     int64           `json:"iat"`
 	Audience     json.RawMessage `json:"aud"`
 	Scope        string          `json:"scope"`
 	Confirmation struct {
@@ -58,6 +62,8 @@ func (d *door) mend(a *answer, r *http.Request, x *exchange) {
 			formPost(a)
 		}
 		responseType(a)
+	case x.path == pathBackchannel && a.status == http.StatusOK:
+		withCode(a, x.code)
 	case a.status >= http.StatusBadRequest:
 		var p problem
 		_ = json.Unmarshal(a.body.Bytes(), &p) // what is no error document becomes a server_error
@@ -88,6 +94,22 @@ func responseType(a *answer) {
 		before, _, _ := strings.Cut(a.header.Get("Location"), "#")
 		a.header.Set("Location", before+"#"+v.Encode())
 	}
+}
+
+// withCode adds to the answer to a CIBA request the code that the client shows,
+// and the user types into the phone.
+func withCode(a *answer, code string) {
+	var v struct {
+		AuthReqID string `json:"auth_req_id"`
+		ExpiresIn int    `json:"expires_in"`
+		Interval  int    `json:"interval"`
+		Code      string `json:"autoPassword"`
+	}
+	if err := json.Unmarshal(a.body.Bytes(), &v); err != nil {
+		return // not what the library writes
+	}
+	v.Code = code
+	a.json(http.StatusOK, v)
 }
 
 // unavailable says whether an exchange failed because the store cannot be
@@ -123,9 +145,11 @@ func (d *door) answerError(a *answer, r *http.Request, x *exchange, p problem) {
 		p = problem{"insufficient_scope", "", http.StatusForbidden}
 	case x.path == pathUserinfo:
 		p = problem{"invalid_token", "", http.StatusUnauthorized}
+	case x.slow && p.Code == "authorization_pending": // CIBA Core §11
+		p = problem{"slow_down", "ask at most every 5 seconds", http.StatusBadRequest}
 	case x.path == pathRevoke && p.Code == "access_denied":
 		p = problem{"invalid_grant", "the token was issued to another client", http.StatusBadRequest}
-	case p.Code == "expired_token":
+	case p.Code == "expired_token" && r.PostForm.Get("grant_type") != string(goidc.GrantCIBA):
 		p = problem{"invalid_grant", p.Text, http.StatusBadRequest}
 	case p.Code == "unauthorized_client":
 		p.status = http.StatusBadRequest

@@ -11,6 +11,10 @@ type Limiter interface {
 	// CountRequest counts a request of an address. device.LimitedError if it
 	// has made too many.
 	CountRequest(ctx context.Context, address string) error
+	// CountBackchannel counts a CIBA request of a service about a user, whether
+	// or not there is one. device.LimitedError if the service has made too many,
+	// of all users or of this one.
+	CountBackchannel(ctx context.Context, service, user string) error
 }
 
 type callerKey struct{}

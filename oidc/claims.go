@@ -63,8 +63,12 @@ func factsOf(store map[string]any) (f facts) {
 func (p *Provider) idTokenClaims(_ context.Context, g *goidc.Grant) map[string]any {
 	f := factsOf(g.Store)
 	now := p.Now().Unix()
-	return map[string]any{"sid": f.SID, "auth_time": f.AuthTime, "amr": f.AMR, "acr": f.ACR,
+	out := map[string]any{"auth_time": f.AuthTime, "amr": f.AMR, "acr": f.ACR,
 		"iat": now, "exp": now + int64(seconds(p.party(g.ClientID).TokenTTL))}
+	if f.SID != "" { // a CIBA request is answered without a browser
+		out["sid"] = f.SID
+	}
+	return out
 }
 
 // accessTokenClaims are what RFC 9068 asks for besides the library's own. The

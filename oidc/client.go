@@ -26,7 +26,24 @@ type Client struct {
 	Keys        []byte
 	RequirePAR  bool
 	RequireDPoP bool
+	// Delivery is how it learns how a CIBA request went; empty: it may make none.
+	Delivery Delivery
+	// NotificationURI is where it is told, with [Ping].
+	NotificationURI string
+	// PostLogoutRedirectURIs are where a browser may go after a logout.
+	PostLogoutRedirectURIs []string
+	// BackchannelLogoutURI is told of the logouts of its users; empty: it is not.
+	BackchannelLogoutURI string
 }
+
+// A Delivery is a token delivery mode of CIBA Core §5.
+type Delivery string
+
+// The deliveries. There is no push: tokens leave by the token endpoint alone.
+const (
+	Poll Delivery = "poll" // it asks the token endpoint
+	Ping Delivery = "ping" // it is told when to ask
+)
 
 // CheckKeys says what is wrong with a JWKS of a client: it must have a key that
 // signs by ES256, RS256 or PS256, and none with a private part.
@@ -65,6 +82,10 @@ func (p *Provider) libraryClients() (out []*goidc.Client) {
 			SubIdentifierType: goidc.SubIdentifierPublic, IDTokenSigAlg: goidc.ES256, TokenAuthnMethod: goidc.AuthnMethodNone,
 			PARIsRequired: c.RequirePAR, DPoPTokenBindingIsRequired: c.RequireDPoP,
 		}}
+		if c.Delivery != "" {
+			l.GrantTypes = append(l.GrantTypes, goidc.GrantCIBA)
+			l.CIBATokenDeliveryMode, l.CIBANotificationEndpoint = goidc.CIBATokenDeliveryMode(c.Delivery), c.NotificationURI
+		}
 		if party.Pairwise {
 			l.SubIdentifierType = goidc.SubIdentifierPairwise
 		}
@@ -180,6 +201,9 @@ func (p *Provider) plainBasic(r *http.Request) {
 // names, authenticated or not.
 func (p *Provider) claimedClient(r *http.Request) (Client, bool) {
 	id := r.PostForm.Get("client_id")
+	if _, claims, ok := peek(r.PostForm.Get("client_assertion")); ok {
+		id = claims.Subject
+	}
 	if basic, _, ok := r.BasicAuth(); ok {
 		id = basic
 	}

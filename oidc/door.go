@@ -33,6 +33,9 @@ type exchange struct {
 	err       error         // what the library answered
 	page      *page         // shown instead of the library's answer
 	after     time.Duration // how long a caller has to wait who asks too often
+	code      string        // of the session of a CIBA request
+	slow      bool          // a poll came too early
+	lost      bool          // another redeemed the same auth_req_id at the same time
 }
 
 type exchangeKey struct{}
@@ -127,8 +130,11 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 			return &problem{"invalid_request", "a parameter is given more than once", http.StatusBadRequest}
 		}
 	}
-	if x.path == pathAuthorize || x.path == pathPAR {
+	if x.path == pathAuthorize || x.path == pathPAR || x.path == pathBackchannel {
 		problem := lenient(r)
+		if problem == nil && x.path == pathBackchannel {
+			problem = d.backchannel(r)
+		}
 		if problem == nil {
 			problem = d.strict(r)
 		}
@@ -190,7 +196,7 @@ func (d *door) strict(r *http.Request) *problem {
 	if u, err := url.Parse(uri); err == nil && u.String() != uri {
 		id := r.Form.Get("client_id")
 		c, _ := d.client(id)
-		d.Log.WarnContext(r.Context(), "oidc: a redirect_uri is not written as any is registered", "client", clip(id), "parsed", clip(withoutQuery(uri)), "registered", c.RedirectURIs)
+		d.Log.WarnContext(r.Context(), "oidc: a redirect_uri is not written as any is registered", "client", clip(id), "parsed", clip(withoutQuery(uri)), "registered", withoutQueries(c.RedirectURIs))
 		return &problem{"invalid_request", "the redirect_uri is not registered", http.StatusBadRequest}
 	}
 	if hint := r.Form.Get("id_token_hint"); hint != "" {

@@ -11,6 +11,7 @@ import (
 
 	"countersign/audit"
 	"countersign/device"
+	"countersign/session"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
@@ -68,8 +69,12 @@ func (k *keeper) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 		return fmt.Errorf("oidc: request: %w", err)
 	}
 	rec := Record{Kind: RequestKind, ID: as.ID, Version: had + 1, Value: value, Until: time.Unix(int64(as.ExpiresAt), 0)}
-	if as.PushedAuthReqID != "" && had == 0 {
+	switch {
+	case had != 0:
+	case as.PushedAuthReqID != "":
 		rec.Names = []string{pushedName(as.PushedAuthReqID)}
+	case as.AuthReqID != "":
+		rec.Names = []string{authReqName(as.AuthReqID), requestOfSession(session.ID(sessionOf(as.Store)))}
 	}
 	if err := k.Vault.Save(ctx, rec); errors.Is(err, ErrConflict) {
 		return goidc.WrapError(goidc.ErrorCodeInvalidRequest, "the request has gone on elsewhere", err)
@@ -130,10 +135,20 @@ func (k *keeper) SessionByPushedAuthReqID(ctx context.Context, id string) (*goid
 // grant one does; for the others a code or token has been used twice at once,
 // which ends the grant.
 func (k *keeper) SaveGrant(ctx context.Context, g *goidc.Grant) error {
+	if g.RevokedAt != 0 && exchangeOf(ctx).lost {
+		return nil
+	}
 	if g.RevokedAt != 0 {
 		return k.revoke(ctx, g.ID)
 	}
+	first := g.AuthReqID != "" && version(g.Store, grantVersion) == 1
 	err := k.putGrant(ctx, g)
+	if errors.Is(err, ErrConflict) && first {
+		// The client itself, which authenticated, asked twice at once, as one that
+		// is pinged while it polls. The library would end the grant.
+		exchangeOf(ctx).lost = true
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid auth_req_id", err)
+	}
 	if errors.Is(err, ErrConflict) {
 		if err := k.reused(ctx, g, "at once"); err != nil {
 			return err
@@ -158,6 +173,9 @@ func (k *keeper) putGrant(ctx context.Context, g *goidc.Grant) error {
 	if g.AuthCode != "" {
 		rec.Names = append(rec.Names, codeName(g.AuthCode))
 	}
+	if g.AuthReqID != "" {
+		rec.Names = append(rec.Names, authReqName(g.AuthReqID))
+	}
 	if g.RefreshToken != "" {
 		rec.Names = append(rec.Names, refreshName(g.RefreshToken))
 	}
@@ -175,6 +193,9 @@ func (k *keeper) putGrant(ctx context.Context, g *goidc.Grant) error {
 // name in the vault lives as long as the record did when it was given.
 func (k *keeper) grantEnds(g *goidc.Grant) time.Time {
 	last := time.Unix(int64(g.CreatedAt), 0).Add(codeLife)
+	if g.AuthReqID != "" {
+		last = time.Unix(int64(g.AuthReqIDExpiresAt), 0)
+	}
 	if g.RefreshToken != "" {
 		last = time.Unix(int64(g.CreatedAt), 0).Add(refreshLife)
 	}

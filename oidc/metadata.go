@@ -5,6 +5,8 @@ import (
 
 	"countersign/device"
 	"countersign/session"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
 )
 
 // Metadata is /.well-known/openid-configuration: OpenID Connect Discovery 1.0 §3
@@ -18,6 +20,9 @@ type Metadata struct {
 	IntrospectionEndpoint                      string   `json:"introspection_endpoint"`
 	RevocationEndpoint                         string   `json:"revocation_endpoint"`
 	PushedAuthorizationRequestEndpoint         string   `json:"pushed_authorization_request_endpoint"`
+	BackchannelAuthenticationEndpoint          string   `json:"backchannel_authentication_endpoint"`
+	BackchannelTokenDeliveryModesSupported     []string `json:"backchannel_token_delivery_modes_supported"`
+	BackchannelUserCodeParameterSupported      bool     `json:"backchannel_user_code_parameter_supported"`
 	ResponseTypesSupported                     []string `json:"response_types_supported"`
 	ResponseModesSupported                     []string `json:"response_modes_supported"`
 	GrantTypesSupported                        []string `json:"grant_types_supported"`
@@ -47,8 +52,9 @@ func (p *Provider) Metadata() Metadata {
 		Issuer: p.Issuer, JWKSURI: p.Issuer + "/.well-known/jwks.json",
 		AuthorizationEndpoint: p.Issuer + pathAuthorize, TokenEndpoint: p.Issuer + pathToken, UserinfoEndpoint: p.Issuer + pathUserinfo,
 		IntrospectionEndpoint: p.Issuer + pathIntrospect, RevocationEndpoint: p.Issuer + pathRevoke, PushedAuthorizationRequestEndpoint: p.Issuer + pathPAR,
+		BackchannelAuthenticationEndpoint: p.Issuer + pathBackchannel, BackchannelTokenDeliveryModesSupported: []string{string(Poll), string(Ping)},
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query", "form_post"},
-		GrantTypesSupported: []string{"authorization_code", "refresh_token"}, SubjectTypesSupported: []string{"public"},
+		GrantTypesSupported: []string{"authorization_code", "refresh_token", string(goidc.GrantCIBA)}, SubjectTypesSupported: []string{"public"},
 		IDTokenSigningAlgValuesSupported: []string{"ES256"}, TokenEndpointAuthMethodsSupported: append([]string{"none"}, methods...),
 		TokenEndpointAuthSigningAlgValuesSupported: algs, IntrospectionEndpointAuthMethodsSupported: methods,
 		RevocationEndpointAuthMethodsSupported: append([]string{"none"}, methods...), DPoPSigningAlgValuesSupported: []string{"ES256"},

@@ -14,6 +14,7 @@ import (
 	"countersign/audit"
 	"countersign/crypto/keyring"
 	"countersign/device"
+	"countersign/notify"
 	"countersign/operation"
 	"countersign/session"
 	"countersign/web/cookie"
@@ -49,8 +50,13 @@ type Provider struct {
 	Identities interface {
 		Identity(ctx context.Context, id device.TokenID) (device.Identity, error)
 	}
-	Vault   Vault
-	Limiter Limiter
+	Sessions Sessions
+	Vault    Vault
+	Limiter  Limiter
+	// Outbox tells clients what they want to know.
+	Outbox interface {
+		Post(ctx context.Context, kind notify.Kind, service string, body []byte, until time.Time) error
+	}
 	// Browser says how long a browser login lives.
 	Browser Lifetimes
 	Audit   audit.Recorder
@@ -102,17 +108,20 @@ func (p *Provider) Routes() []Route {
 		{http.MethodGet, pathUserinfo}, {http.MethodPost, pathUserinfo}, {http.MethodOptions, pathUserinfo},
 		{http.MethodPost, pathRevoke}, {http.MethodOptions, pathRevoke},
 		{http.MethodPost, pathIntrospect}, {http.MethodPost, pathPAR},
+		{http.MethodPost, pathBackchannel},
 	}
 }
 
 // The paths below the issuer.
 const (
-	pathAuthorize  = "/oidc/authorize"
-	pathToken      = "/oidc/token"
-	pathUserinfo   = "/oidc/userinfo"
-	pathIntrospect = "/oidc/introspect"
-	pathRevoke     = "/oidc/revoke"
-	pathPAR        = "/oidc/par"
+	pathAuthorize   = "/oidc/authorize"
+	pathToken       = "/oidc/token"
+	pathUserinfo    = "/oidc/userinfo"
+	pathIntrospect  = "/oidc/introspect"
+	pathRevoke      = "/oidc/revoke"
+	pathPAR         = "/oidc/par"
+	pathBackchannel = "/oidc/bc-authorize"
+	pathEndSession  = "/oidc/end-session"
 )
 
 // options set the library up.
@@ -124,6 +133,8 @@ func (p *Provider) options() []provider.Option {
 		provider.WithRefreshTokenLifetime(seconds(refreshLife)), provider.WithRefreshTokenShouldIssue(wantsRefresh), provider.WithGrantHandler(absolute),
 		provider.WithPKCERequired(goidc.CodeChallengeMethodSHA256), provider.WithIssuerResponseParameter(), provider.WithFormPostResponseMode(),
 		provider.WithPAR(k), provider.WithPARLifetime(seconds(pushedLife)), provider.WithPARIDFunc(random), provider.WithPARSessionHandler(p.countPushed),
+		provider.WithCIBAGrant(k, goidc.CIBADeliveryModePoll, goidc.CIBADeliveryModePing), provider.WithCIBAEndpoint(pathBackchannel),
+		provider.WithCIBASessionHandler(p.startBackchannel), provider.WithCIBAIDFunc(random), provider.WithCIBAPollingInterval(seconds(pollEvery)),
 		provider.WithDPoP(goidc.ES256), provider.WithJTIConsumer(k.consume),
 		provider.WithJWTLifetime(seconds(proofLife)), provider.WithJWTLeewayTime(seconds(leeway)),
 		provider.WithSecretBasicAuthn(), provider.WithNoneAuthn(),
@@ -145,6 +156,17 @@ func (p *Provider) options() []provider.Option {
 		o = append(o, provider.WithStaticClients(clients[0], clients[1:]...))
 	}
 	return o
+}
+
+// The notices to clients.
+const (
+	pingNotice   notify.Kind = "ping"   // CIBA Core §10.2
+	logoutNotice notify.Kind = "logout" // Back-Channel Logout 1.0
+)
+
+// Couriers make the requests of the provider's notices.
+func (p *Provider) Couriers() map[notify.Kind]notify.Courier {
+	return map[notify.Kind]notify.Courier{pingNotice: p.pingRequest}
 }
 
 func always(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true }

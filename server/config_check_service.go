@@ -168,12 +168,60 @@ func (k *configCheck) serviceOIDC(path string, s ServiceConfig) {
 	for _, x := range []struct {
 		name string
 		set  bool
-	}{{"clientKeysFile", s.ClientKeysFile != ""}, {"requirePAR", s.RequirePAR}, {"requireDPoP", s.RequireDPoP}} {
+	}{{"clientKeysFile", s.ClientKeysFile != ""}, {"requireDPoP", s.RequireDPoP}} {
+		if x.set && !s.usesOIDC() {
+			k.fail(path+"."+x.name, "has no effect without redirectURIs or ciba", "it is for services that use OpenID Connect")
+		}
+	}
+	for _, x := range []struct {
+		name string
+		set  bool
+	}{{"requirePAR", s.RequirePAR}, {"backchannelLogoutURI", s.BackchannelLogoutURI != ""}} {
 		if x.set && len(s.RedirectURIs) == 0 {
 			k.fail(path+"."+x.name, "has no effect without redirectURIs", "it is for services that use OpenID Connect")
 		}
 	}
 	k.redirects(path+".postLogoutRedirectURIs", s.PostLogoutRedirectURIs)
+	if s.BackchannelLogoutURI != "" {
+		k.target(path+".backchannelLogoutURI", s.BackchannelLogoutURI)
+	}
+	k.ciba(path, s)
+}
+
+func (k *configCheck) ciba(path string, s ServiceConfig) {
+	c, path := s.CIBA, path+".ciba"
+	if c.Delivery == "" {
+		if c.NotificationURI != "" {
+			k.fail(path+".notificationURI", "has no effect without delivery", "delivery: ping")
+		}
+		return
+	}
+	k.oneOf(path+".delivery", c.Delivery, "poll", "ping")
+	if s.SecretFile == "" && s.ClientKeysFile == "" {
+		k.fail(path+".delivery", "needs a service that authenticates", "give it a secretFile or a clientKeysFile")
+	}
+	if !slices.ContainsFunc(s.Modes, func(m string) bool { return m != "scan" }) {
+		k.fail(path+".delivery", "needs a mode other than scan: there is no QR code", "add enter to modes")
+	}
+	switch {
+	case c.Delivery == "ping" && c.NotificationURI == "":
+		k.fail(path+".notificationURI", "is required with delivery: ping", "such as https://bank.example/ping")
+	case c.Delivery != "ping" && c.NotificationURI != "":
+		k.fail(path+".notificationURI", "has no effect with this delivery", "delivery: ping, or remove it")
+	case c.NotificationURI != "":
+		k.target(path+".notificationURI", c.NotificationURI)
+	}
+}
+
+// target checks the URL of a server that is told something.
+func (k *configCheck) target(path, text string) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.Contains(text, "#"):
+		k.fail(path, "is not an https URL", "such as https://bank.example/notices, without user name or fragment")
+	case u.Scheme == "http" && !k.httpAllowed(u):
+		k.fail(path, "must be https", "http is for loopback hosts, or with insecureHTTP: true")
+	}
 }
 
 // redirects checks URIs a browser is sent to: RFC 9700 section 2.1 and, for

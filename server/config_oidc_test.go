@@ -7,12 +7,31 @@ import (
 	"testing"
 )
 
+// A service that is a client, and one that authenticates.
+const (
+	withOIDC   = oneService + "    redirectURIs: [https://bank.example/callback]\n"
+	withSecret = oneService + "    secretFile: /run/secrets/acme\n"
+)
+
 // What is wrong about a service as an OIDC client, and about browser logins.
 func TestOIDCMistakes(t *testing.T) {
 	for _, x := range []struct{ yaml, path string }{
 		{oneService + "    requirePAR: true\n", "services[0].requirePAR"},
 		{oneService + "    requireDPoP: true\n", "services[0].requireDPoP"},
 		{oneService + "    clientKeysFile: /run/keys\n", "services[0].clientKeysFile"},
+		{oneService + "    backchannelLogoutURI: https://bank.example/logout\n", "services[0].backchannelLogoutURI"},
+		{withOIDC + "    backchannelLogoutURI: ftp://bank.example/\n", "services[0].backchannelLogoutURI"},
+		{withOIDC + "    backchannelLogoutURI: http://bank.example/\n", "services[0].backchannelLogoutURI"},
+		{withOIDC + "    backchannelLogoutURI: 'https://bank.example/#a'\n", "services[0].backchannelLogoutURI"},
+		{withOIDC + "    backchannelLogoutURI: https://bob:x@bank.example/\n", "services[0].backchannelLogoutURI"},
+		{withOIDC + "    ciba: {delivery: poll}\n", "services[0].ciba.delivery"},
+		{withSecret + "    ciba: {delivery: push}\n", "services[0].ciba.delivery"},
+		{withSecret + "    modes: [scan]\n    ciba: {delivery: poll}\n", "services[0].ciba.delivery"},
+		{withSecret + "    ciba: {delivery: ping}\n", "services[0].ciba.notificationURI"},
+		{withSecret + "    ciba: {delivery: poll, notificationURI: https://bank.example/ping}\n", "services[0].ciba.notificationURI"},
+		{withSecret + "    ciba: {delivery: ping, notificationURI: /ping}\n", "services[0].ciba.notificationURI"},
+		{withSecret + "    ciba: {notificationURI: https://bank.example/ping}\n", "services[0].ciba.notificationURI"},
+		{minimal + "outgoing: {allow: [ten]}\n", "outgoing.allow[0]"},
 		{minimal + "browserLogin: {idle: 13h}\n", "browserLogin.idle"},
 		{minimal + "browserLogin: {idle: 1s}\n", "browserLogin.idle"},
 		{minimal + "browserLogin: {absolute: 721h}\n", "browserLogin.absolute"},

@@ -40,6 +40,8 @@ type Config struct {
 	Enrollment string `koanf:"enrollment"`
 	// Limits against abuse and overload.
 	Limits LimitsConfig `koanf:"limits"`
+	// Requests to other people's servers: CIBA pings and back-channel logout.
+	Outgoing OutgoingConfig `koanf:"outgoing"`
 	// Operators.
 	Admin AdminConfig `koanf:"admin"`
 	// The record of every state change.
@@ -120,6 +122,10 @@ type LimitsConfig struct {
 	PendingPerUser int `koanf:"pendingPerUser"`
 	// Notifications sent to one identity.
 	PushesPerUser Rate `koanf:"pushesPerUser"`
+	// CIBA requests of one service.
+	BackchannelPerService Rate `koanf:"backchannelPerService"`
+	// CIBA requests of one service about one user.
+	BackchannelPerUser Rate `koanf:"backchannelPerUser"`
 	// Wrong codes per identity and device over all sessions; then a lock growing from 30s to 1h.
 	WrongCodesPerDevice Rate `koanf:"wrongCodesPerDevice"`
 	// Wrong codes per identity without a success between; then locked until an operator lifts it; at least 1.
@@ -128,6 +134,12 @@ type LimitsConfig struct {
 	OutstandingSessions int `koanf:"outstandingSessions"`
 	// Open web sockets, event streams and waiting polls per node; at least 1. Above it a connection is closed with 1013.
 	SocketsPerNode int `koanf:"socketsPerNode"`
+}
+
+// OutgoingConfig says which servers may be told things.
+type OutgoingConfig struct {
+	// Addresses and networks (CIDR) that are no part of the public Internet and may be reached all the same, such as `10.0.0.0/8`.
+	Allow []netip.Prefix `koanf:"allow"`
 }
 
 // AdminConfig says who operates the installation.
@@ -172,6 +184,10 @@ type ServiceConfig struct {
 	RedirectURIs []string `koanf:"redirectURIs"`
 	// Where the browser may go after logout; the same forms.
 	PostLogoutRedirectURIs []string `koanf:"postLogoutRedirectURIs"`
+	// Where its back end is told that a user has logged out (OpenID Connect Back-Channel Logout); https. Empty: it is not told.
+	BackchannelLogoutURI string `koanf:"backchannelLogoutURI"`
+	// Whether its back end may have a user approve without a browser of theirs.
+	CIBA CIBAConfig `koanf:"ciba"`
 	// Refuses its authorization requests that were not pushed (PAR) before; needs `redirectURIs`.
 	RequirePAR bool `koanf:"requirePAR"`
 	// Gives it only tokens bound to a key (DPoP); needs `redirectURIs`.
@@ -202,6 +218,14 @@ type ScopesConfig struct {
 	Default []string `koanf:"default"`
 	// Scopes the user cannot switch off on the phone; all must be in `allowed`.
 	Required []string `koanf:"required"`
+}
+
+// CIBAConfig is Client-Initiated Backchannel Authentication for a service.
+type CIBAConfig struct {
+	// How it learns that its user has decided: `poll` (it asks), `ping` (it is told to ask). Empty: it may make no such requests.
+	Delivery string `koanf:"delivery"`
+	// Where it is told, with `ping`; https.
+	NotificationURI string `koanf:"notificationURI"`
 }
 
 // BrandingConfig is how the hosted login page looks for a service; its name is
@@ -242,15 +266,17 @@ func Defaults() Config {
 		BrowserLogin: BrowserLoginConfig{Idle: 30 * time.Minute, Absolute: 12 * time.Hour},
 		Enrollment:   "code",
 		Limits: LimitsConfig{
-			InitiatePerIP:       Rate{30, time.Minute},
-			EnrollPerIP:         Rate{10, time.Hour},
-			VerifyPerIP:         Rate{60, time.Minute},
-			PendingPerUser:      3,
-			PushesPerUser:       Rate{5, 10 * time.Minute},
-			WrongCodesPerDevice: Rate{10, 15 * time.Minute},
-			WrongCodesInARow:    100,
-			OutstandingSessions: 100_000,
-			SocketsPerNode:      100_000,
+			InitiatePerIP:         Rate{30, time.Minute},
+			EnrollPerIP:           Rate{10, time.Hour},
+			VerifyPerIP:           Rate{60, time.Minute},
+			PendingPerUser:        3,
+			PushesPerUser:         Rate{5, 10 * time.Minute},
+			BackchannelPerService: Rate{600, time.Minute},
+			BackchannelPerUser:    Rate{10, 10 * time.Minute},
+			WrongCodesPerDevice:   Rate{10, 15 * time.Minute},
+			WrongCodesInARow:      100,
+			OutstandingSessions:   100_000,
+			SocketsPerNode:        100_000,
 		},
 		Audit: AuditConfig{Keep: 100_000},
 		Log:   LogConfig{Level: "info", Format: "auto"},

@@ -16,6 +16,7 @@ import (
 	"countersign/audit"
 	"countersign/crypto/keyring"
 	"countersign/device"
+	"countersign/notify"
 	"countersign/oidc"
 	"countersign/operation"
 	"countersign/session"
@@ -68,6 +69,7 @@ type Node struct {
 	pages      *web.Pages
 	provider   *oidc.Provider
 	oidc       http.Handler // the provider's
+	outbox     *notify.Outbox
 
 	started  atomic.Bool // Redis was reached, and the public listener serves
 	draining atomic.Bool
@@ -155,7 +157,7 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	}
 	l := store.Limits{
 		Initiate: rate(cfg.Limits.InitiatePerIP), Enrol: rate(cfg.Limits.EnrollPerIP), Phone: rate(cfg.Limits.VerifyPerIP),
-		PendingPerUser: cfg.Limits.PendingPerUser,
+		Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser), PendingPerUser: cfg.Limits.PendingPerUser,
 		// The locks of wrong codes are never lifted.
 		WrongCodes: store.Rate{N: cfg.Limits.WrongCodesPerDevice.N, Per: cfg.Limits.WrongCodesPerDevice.Per},
 		FirstLock:  30 * time.Second, LongestLock: time.Hour, Outstanding: cfg.Limits.OutstandingSessions,
@@ -184,8 +186,11 @@ func (n *Node) wire() {
 	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Lifetime: operationLifetime, Store: n.store, Sessions: n.sessions,
 		Parties: n.parties, Audit: recorder, Now: n.store.Now}
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
-		Operations: n.operations, Identities: n.store, Vault: n.store, Limiter: n.store, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
+		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
+	n.outbox = notify.New(notify.Outbox{Store: n.store, Couriers: n.provider.Couriers(), HTTP: notify.Client(n.cfg.Outgoing.Allow), Audit: recorder, Log: n.log, Now: n.store.Now})
+	n.provider.Outbox = n.outbox
+	n.sessions.Ended = n.provider.Ended
 	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
 		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}
 	n.phones = &ws.Phones{Hub: n.hub}

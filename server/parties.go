@@ -46,12 +46,16 @@ func party(s ServiceConfig, secret ServiceSecrets) session.RelyingParty {
 	return p
 }
 
+// usesOIDC says whether a service is a client of the OpenID Provider.
+func (s ServiceConfig) usesOIDC() bool { return len(s.RedirectURIs) > 0 || s.CIBA.Delivery != "" }
+
 // clients are the services that use OpenID Connect.
 func clients(cfg Config, secrets Secrets) (out []oidc.Client) {
 	for _, s := range cfg.Services {
-		if len(s.RedirectURIs) > 0 {
+		if s.usesOIDC() {
 			out = append(out, oidc.Client{ID: s.ID, RedirectURIs: s.RedirectURIs, Keys: secrets.Services[s.ID].ClientKeys,
-				RequirePAR: s.RequirePAR, RequireDPoP: s.RequireDPoP})
+				RequirePAR: s.RequirePAR, RequireDPoP: s.RequireDPoP, Delivery: oidc.Delivery(s.CIBA.Delivery), NotificationURI: s.CIBA.NotificationURI,
+				PostLogoutRedirectURIs: s.PostLogoutRedirectURIs, BackchannelLogoutURI: s.BackchannelLogoutURI})
 		}
 	}
 	return out

@@ -102,6 +102,7 @@ func (n *Node) background(g *group) {
 	g.run(func(ctx context.Context) {
 		n.keys.Run(ctx, func(err error) { n.log.Warn("signing keys not refreshed", "error", err) })
 	})
+	g.run(n.outbox.Run)
 	g.run(n.reseal)
 }
 

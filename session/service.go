@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"countersign/audit"
+	"countersign/crypto/otp"
 	"countersign/device"
 )
 
@@ -32,6 +33,11 @@ type Service struct {
 	// Inspect, if set, is told of each text whose signature was checked; for
 	// development only, as texts have codes in them.
 	Inspect func(text []byte, good bool)
+	// Ended, if set, is told of each session that has ended, by the node that
+	// ended it and before whoever ended it is answered. A node may die before
+	// it is told, and nobody may notice that time has ended a session: what
+	// must not be missed is read from the session itself.
+	Ended func(ctx context.Context, s Session)
 }
 
 // tries bounds how often a change is tried again. Every conflict means that
@@ -75,6 +81,9 @@ func (svc *Service) store(ctx context.Context, old Session, a Action, e Effects)
 	}
 	if err := svc.Store.Swap(ctx, old, next, e); err != nil {
 		return next, err
+	}
+	if svc.Ended != nil && old.State.Open() && !next.State.Open() {
+		svc.Ended(ctx, next)
 	}
 	for _, ev := range events {
 		if err := svc.Audit.Record(ctx, ev); err != nil {
@@ -166,9 +175,16 @@ func (svc *Service) due(s Session) (Action, bool) {
 	return Action{Verb: DoRotate, Period: period}, s.State.Undecided() && period > s.Period
 }
 
+// Code is the code of a session in its present period.
+func (svc *Service) Code(s Session) otp.Code { return svc.Secrets.Code(s, s.Period) }
+
+// rotates says whether a session's code changes. A back end that nobody watches
+// for is told the code once, so that one stays.
+func (svc *Service) rotates(s Session) bool { return svc.Period > 0 && !s.Backchannel() }
+
 // period is the number of the code's period at a time; the first is 0.
 func (svc *Service) period(s Session, now time.Time) int64 {
-	if svc.Period <= 0 || now.Before(s.CreatedAt) {
+	if !svc.rotates(s) || now.Before(s.CreatedAt) {
 		return 0
 	}
 	return int64(now.Sub(s.CreatedAt) / svc.Period)
@@ -179,7 +195,7 @@ func (svc *Service) NextTick(s Session) time.Time {
 	if !s.State.Open() {
 		return time.Time{}
 	}
-	if svc.Period > 0 && s.State.Undecided() {
+	if svc.rotates(s) && s.State.Undecided() {
 		next := s.CreatedAt.Add(time.Duration(s.Period+1) * svc.Period)
 		if next.Before(s.ExpiresAt) {
 			return next

@@ -219,6 +219,10 @@ func (s Session) Seen(n device.Nonce) bool {
 	return false
 }
 
+// Backchannel says whether a session was started for a back end that has no page
+// watching it: it asks again, or is told.
+func (s Session) Backchannel() bool { return s.Silent && s.ByService }
+
 // Elapsed is the whole seconds since the session began.
 func (s Session) Elapsed(now time.Time) int64 {
 	if now.Before(s.CreatedAt) {

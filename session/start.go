@@ -25,7 +25,8 @@ type Start struct {
 	Address       string
 	// Silent is for what this server starts itself, such as a step of an
 	// operation: see [Session]. Asked is then the identity itself, never a
-	// pairwise id, and the mode compare needs no other authentication.
+	// pairwise id, and the mode compare needs no other authentication. With
+	// Authenticated it is for a back end; see [Session.Backchannel].
 	Silent bool
 	// Until is when the session has to have ended at the latest, in whole
 	// seconds; zero: it lives as long as any.

@@ -67,7 +67,7 @@ func (k keys) limit(rule, address string) string {
 func (k keys) idempotency(key string) string { return k.prefix + ":{idem:" + digest(key) + "}" }
 
 // record: string, version and sealed record of a kind: request, grant, login,
-// operation. tag is a MAC of its id (records.go). PX: its end.
+// operation, notice. tag is a MAC of its id (records.go). PX: its end.
 func (k keys) record(kind, tag string) string {
 	return k.prefix + ":{record:" + kind + ":" + tag + "}"
 }
@@ -79,6 +79,10 @@ func (k keys) name(kind, tag string) string { return k.prefix + ":{name:" + kind
 // once: string, who took the name first. tag is a MAC of the name. PX: until it
 // is free.
 func (k keys) once(tag string) string { return k.prefix + ":{once:" + tag + "}" }
+
+// notices: sorted set of the ids of notices by when they are due, in ms. PX:
+// standingTTL.
+func (k keys) notices() string { return k.prefix + ":{notices}" }
 
 // signingKeys: string, version and sealed ring.
 func (k keys) signingKeys() string { return k.prefix + ":{keys}" }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,11 +14,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The rules that are limited per address.
+// The rules that are limited, per address but for the last.
 const (
 	initiateRule = "initiate"
 	enrolRule    = "enrol"
 	requestRule  = "request" // as many as initiateRule lets through, counted apart
+
+	serviceRule = "backchannel"      // per service
+	userRule    = "backchannel_user" // per service and user
 )
 
 // queueLimit counts a request of an address in a pipeline; nil when the rule
@@ -29,8 +34,14 @@ func (st *Store) queueLimit(ctx context.Context, pipe redis.Pipeliner, rule stri
 	return st.scripts.limit.queue(ctx, pipe, st.keys.limit(rule, address), st.Now().UnixMilli(), float64(all)/float64(r.N), all)
 }
 
-// limited is the error of a request that queueLimit counted.
+// limited is the error of a request of an address that queueLimit counted.
 func (st *Store) limited(ctx context.Context, rule, address string, c *call) error {
+	return st.refuse(ctx, rule, address, audit.Event{Address: address}, c)
+}
+
+// refuse is the error of a request that queueLimit counted for somebody, and puts
+// it on record.
+func (st *Store) refuse(ctx context.Context, rule, who string, e audit.Event, c *call) error {
 	if c == nil {
 		return nil
 	}
@@ -42,10 +53,11 @@ func (st *Store) limited(ctx context.Context, rule, address string, c *call) err
 		return nil
 	}
 	after := time.Duration(wait) * time.Millisecond
-	st.refused.remember(rule, address, time.Now().Add(after))
+	st.refused.remember(rule, who, time.Now().Add(after))
 	if st.Audit != nil {
 		// Once for each remembered refusal, so that a flood is one event.
-		_ = st.Audit.Record(ctx, audit.Event{Time: st.Now(), Kind: audit.RequestsLimited, Address: address, Detail: rule})
+		e.Time, e.Kind, e.Detail = st.Now(), audit.RequestsLimited, rule
+		_ = st.Audit.Record(ctx, e)
 	}
 	return device.LimitedError{After: after}
 }
@@ -64,6 +76,29 @@ func (st *Store) CountRequest(ctx context.Context, address string) error {
 		return unavailable(err)
 	}
 	return st.limited(ctx, requestRule, address, limit)
+}
+
+// CountBackchannel implements oidc.Limiter: it counts a service's requests, and
+// those of them that are about one user, whom other services' requests are not
+// counted against.
+func (st *Store) CountBackchannel(ctx context.Context, service, user string) error {
+	pipe := st.db.Pipeline()
+	ofService, ofUser := digest(service), digest(service+"\n"+user)
+	for rule, who := range map[string]string{serviceRule: ofService, userRule: ofUser} {
+		if err := st.refusedBefore(rule, who); err != nil {
+			return err
+		}
+	}
+	all := st.queueLimit(ctx, pipe, serviceRule, st.Limits.Backchannel, ofService)
+	one := st.queueLimit(ctx, pipe, userRule, st.Limits.BackchannelPerUser, ofUser)
+	if all == nil && one == nil {
+		return nil
+	}
+	if err := st.settle(ctx, pipe, slices.DeleteFunc([]*call{all, one}, func(c *call) bool { return c == nil })...); err != nil {
+		return unavailable(err)
+	}
+	e := audit.Event{Service: service}
+	return errors.Join(st.refuse(ctx, serviceRule, ofService, e, all), st.refuse(ctx, userRule, ofUser, e, one))
 }
 
 // refusedBefore refuses an address that was told to wait, without asking

@@ -30,6 +30,8 @@ type Rate struct {
 // of the configuration.
 type Limits struct {
 	Initiate, Enrol, Phone Rate // per address
+	Backchannel            Rate // CIBA requests of a service
+	BackchannelPerUser     Rate // … about one user
 	PendingPerUser         int
 	WrongCodes             Rate // per device; then a lock
 	FirstLock, LongestLock time.Duration

@@ -46,6 +46,7 @@ var libraryRooms = map[string][]string{
 	"github.com/coreos/go-oidc":       {},
 	"golang.org/x/oauth2":             {},
 	"github.com/luikyv/go-oidc":       {"oidc"},
+	"github.com/go-jose/go-jose":      {"oidc"},
 	"testing":                         {},
 	"net/http/httptest":               {},
 }

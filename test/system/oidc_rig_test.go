@@ -279,6 +279,12 @@ func (p *party) idToken(tokens *oauth2.Token) (*oidc.IDToken, map[string]any) {
 	if !ok {
 		p.t.Fatal("no id_token")
 	}
+	return p.verified(raw)
+}
+
+// verified verifies an id_token.
+func (p *party) verified(raw string) (*oidc.IDToken, map[string]any) {
+	p.t.Helper()
 	token, err := p.provider.VerifierContext(p.ctx, &oidc.Config{ClientID: p.config.ClientID}).Verify(p.ctx, raw)
 	if err != nil {
 		p.t.Fatal(err)

@@ -1,0 +1,19 @@
+// Package notify tells other people's servers what happened here: a client that
+// a login is decided, or that a user has logged out.
+//
+// An [Outbox] keeps each [Notice] in the [Store] until it was taken or its time
+// is up, so that it outlives the node it was posted on. Any node delivers any
+// notice; one that a node claimed and did not settle is claimed by another a
+// little later. So a notice arrives at least once, and its receiver may see it
+// twice.
+//
+//	Post ── claim ── Courier makes the request ── 2xx ───────────> taken
+//	          ^                                 ├─ refused (400) ─> dropped
+//	          └── wait, longer each time ───────┴─ anything else
+//
+// What is sent is made by the [Courier] of its kind at the moment it is sent, so
+// a token in it is never older than the try. Requests leave by [Client] alone,
+// which reaches no address that the operator does not mean to be reached.
+//
+// The package knows neither Redis nor what its notices say.
+package notify

@@ -1,0 +1,318 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign/audit"
+	"countersign/crypto/otp"
+	"countersign/notify"
+	"countersign/operation"
+	"countersign/session"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+)
+
+// The times of a CIBA request.
+const (
+	pollEvery = 5 * time.Second // the interval that clients are told
+	// pollSlack is how much earlier a poll may come without being too early.
+	pollSlack = time.Second
+	// collect is how much longer an auth_req_id lives than the session that its
+	// user approves, so that what is approved in the last second is not lost.
+	collect = 30 * time.Second
+)
+
+// Sessions are run by the room session.
+type Sessions interface {
+	Start(ctx context.Context, st session.Start) (session.Session, error)
+	Get(ctx context.Context, id session.ID) (session.Session, error)
+	Tick(ctx context.Context, s session.Session) (session.Session, error)
+	Proven(s session.Session) error
+	Code(s session.Session) otp.Code
+}
+
+// sessionName is where a CIBA request's Store has its session, and the vault the
+// request of a session.
+const sessionName = "session"
+
+func authReqName(id string) string          { return "auth_req " + id }
+func requestOfSession(id session.ID) string { return "session " + string(id) }
+func sessionOf(store map[string]any) string { id, _ := store[sessionName].(string); return id }
+
+// backchannel refuses of a CIBA request what the library would ignore or take for
+// something else.
+func (d *door) backchannel(r *http.Request) *problem {
+	bad := func(code, text string) *problem { return &problem{code, text, http.StatusBadRequest} }
+	form := r.PostForm
+	if form.Has("request") {
+		return bad("invalid_request", "signed requests are not supported") // CIBA Core §7.1.1
+	}
+	if text := form.Get("requested_expiry"); text != "" {
+		if n, err := strconv.ParseUint(text, 10, 31); err != nil || n == 0 {
+			return bad("invalid_request", "requested_expiry is not a positive number of seconds")
+		}
+	}
+	if text := form.Get("binding_message"); text != "" && !bindingMessage(text) {
+		return bad("invalid_binding_message", "at most 64 characters, none of them hidden")
+	}
+	if text := form.Get("client_notification_token"); text != "" && !notificationToken(text) {
+		return bad("invalid_request", "the client_notification_token is not of the form of a bearer token")
+	}
+	c, known := d.claimedClient(r)
+	if !known {
+		return &problem{"invalid_client", "the client must authenticate", http.StatusUnauthorized}
+	}
+	return d.oneHint(r, c.ID)
+}
+
+// startBackchannel starts the session of a CIBA request, which the library has
+// found good. Whether there is such a user, the answer does not tell.
+func (p *Provider) startBackchannel(ctx context.Context, as *goidc.AuthnSession, c *goidc.Client) error {
+	if !tokenID(as.LoginHint).WellFormed() || as.LoginHintToken != "" || as.IDTokenHint != "" {
+		return goidc.NewError(goidc.ErrorCodeInvalidRequest, "the hint is of another client") // the door saw one, and the library another
+	}
+	party := p.party(c.ID)
+	user := party.Identity(tokenID(as.LoginHint))
+	if err := p.Limiter.CountBackchannel(ctx, c.ID, string(user)); err != nil {
+		return err
+	}
+	mode, ok := backchannelMode(party)
+	if !ok {
+		return goidc.NewError(goidc.ErrorCodeUnauthorizedClient, "no mode of the service fits")
+	}
+	life, fetch := time.Duration(0), collect
+	if as.RequestedExpiry != nil {
+		life = time.Duration(*as.RequestedExpiry) * time.Second
+		fetch = min(collect, life/2)
+	}
+	st := session.Start{Party: party, Authenticated: true, Silent: true, Asked: &user, Mode: mode, Operation: binding(as.BindingMessage), Scopes: []string{}}
+	for _, scope := range asked(as.Scopes, party) {
+		st.Scopes = append(st.Scopes, string(scope))
+	}
+	if life > 0 {
+		st.Until = p.Now().Add(life - fetch).Truncate(time.Second)
+	}
+	s, err := p.Sessions.Start(ctx, st)
+	if errors.Is(err, session.ErrNotEnrolled) || errors.Is(err, session.ErrRevoked) {
+		return goidc.WrapError(errUnknownUser, "there is no such user", err) // a service that may know
+	}
+	if err != nil {
+		return err
+	}
+	if as.Store == nil {
+		as.Store = map[string]any{}
+	}
+	as.Store[sessionName] = string(s.ID)
+	as.ExpiresAt = int(s.ExpiresAt.Add(fetch).Unix())
+	exchangeOf(ctx).code = string(p.Sessions.Code(s))
+	return nil
+}
+
+// errUnknownUser is an error code of CIBA Core §13.
+const errUnknownUser goidc.ErrorCode = "unknown_user_id"
+
+// backchannelMode is the mode of a service's CIBA requests: nobody has a QR code
+// to scan.
+func backchannelMode(p session.RelyingParty) (session.Mode, bool) {
+	for _, m := range p.Modes {
+		if m != session.Scan {
+			return m, true
+		}
+	}
+	return "", false
+}
+
+// binding is what the phone shows, and signs, of a binding_message: a note of the
+// operation's structured data, and the same to be read.
+func binding(message string) *session.Operation {
+	if message == "" {
+		return nil
+	}
+	form, err := json.Marshal(map[string]any{"attributes": []map[string]string{
+		{"type": "NOTE", "id": "binding_message", "label": "Message", "value": message}}})
+	if err != nil {
+		return nil // strings can be written
+	}
+	return &session.Operation{Name: operation.Login, Data: "A0*N" + strings.NewReplacer(`\`, `\\`, `*`, `\*`).Replace(message), Form: form}
+}
+
+// present is the session of a CIBA request, brought up to now; nil: it is
+// forgotten.
+func (p *Provider) present(ctx context.Context, as *goidc.AuthnSession) (*session.Session, error) {
+	s, err := p.Sessions.Get(ctx, session.ID(sessionOf(as.Store)))
+	if err == nil {
+		s, err = p.Sessions.Tick(ctx, s)
+	}
+	if errors.Is(err, session.ErrNotFound) {
+		return nil, nil //nolint:nilnil // there is none, and that is no error
+	}
+	return &s, err
+}
+
+// GrantByAuthReqID implements [goidc.CIBAManager]. The grant is made by the node
+// that the phone approved on; if that did not come to it, here. One whose
+// auth_req_id was redeemed is not found: it may not be redeemed twice, and who
+// asks again is the client itself, so nothing else happens.
+func (k *keeper) GrantByAuthReqID(ctx context.Context, id string) (*goidc.Grant, error) {
+	g, err := k.find(ctx, authReqName(id))
+	if errors.Is(err, goidc.ErrNotFound) {
+		var as *goidc.AuthnSession
+		if as, err = k.request(ctx, authReqName(id)); err != nil {
+			return nil, err
+		}
+		g, err = k.grantApproved(ctx, as)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if g.AuthReqIDConsumedAt != 0 {
+		return nil, goidc.ErrNotFound
+	}
+	return k.live(ctx, g)
+}
+
+// SessionByAuthReqID implements [goidc.CIBAManager]: the request of a poll that
+// found no grant, as its session stands now.
+func (k *keeper) SessionByAuthReqID(ctx context.Context, id string) (*goidc.AuthnSession, error) {
+	as, err := k.request(ctx, authReqName(id))
+	if err != nil {
+		return nil, err
+	}
+	s, err := k.present(ctx, as)
+	switch {
+	case err != nil:
+		return nil, err
+	case s == nil || s.State == session.Expired:
+		as.ExpiresAt = 0
+	case s.State == session.Approved:
+		return nil, goidc.ErrNotFound // redeemed, or its user may not log in any more
+	case !s.State.Open():
+		as.Status = goidc.StatusFailure
+	default:
+		inTime, err := k.Vault.Once(ctx, "poll "+id, k.Now().Add(pollEvery-pollSlack))
+		if err == nil && !inTime {
+			exchangeOf(ctx).slow = true
+		}
+		return as, err
+	}
+	return as, nil
+}
+
+func (k *keeper) request(ctx context.Context, name string) (*goidc.AuthnSession, error) {
+	rec, err := k.Vault.Find(ctx, RequestKind, name)
+	if err != nil {
+		return nil, missing(err)
+	}
+	return readRequest(rec)
+}
+
+// grantApproved makes the grant of a CIBA request that was approved, once: its id
+// is the request's, so of many that make it at the same time one does, and the
+// others find that. [goidc.ErrNotFound]: it is not approved.
+func (k *keeper) grantApproved(ctx context.Context, as *goidc.AuthnSession) (*goidc.Grant, error) {
+	s, err := k.present(ctx, as)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil || s.State != session.Approved {
+		return nil, goidc.ErrNotFound
+	}
+	g, err := k.approvedGrant(ctx, as, *s)
+	if err != nil {
+		return nil, err
+	}
+	err = k.putGrant(ctx, g)
+	if errors.Is(err, ErrConflict) {
+		return k.find(ctx, authReqName(as.AuthReqID))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g, k.Audit.Record(ctx, audit.Event{Time: k.Now(), Kind: audit.GrantMade, Service: g.ClientID, Token: g.Subject, Session: string(s.ID)})
+}
+
+// approvedGrant is the grant of an approval, whose proof is checked once more.
+func (k *keeper) approvedGrant(ctx context.Context, as *goidc.AuthnSession, s session.Session) (*goidc.Grant, error) {
+	if err := k.Sessions.Proven(s); err != nil {
+		return nil, err
+	}
+	if !s.Backchannel() || s.Claim == nil || s.Grant == nil || s.Service != as.ClientID {
+		return nil, session.ErrProof // not what this request started
+	}
+	now := int(k.Now().Unix())
+	g := &goidc.Grant{ID: as.ID, AuthReqID: as.AuthReqID, AuthReqIDExpiresAt: as.ExpiresAt, Subject: string(s.Claim.Token), ClientID: as.ClientID,
+		Scopes: granted(as.Scopes, s.Grant.Scopes), AuthParams: goidc.AuthorizationParameters{Scopes: as.Scopes, ACRValues: as.ACRValues},
+		CreatedAt: now, Store: map[string]any{}}
+	if contains(g.Scopes, offline) {
+		g.RefreshToken, g.RefreshTokenExpiresAt = random(ctx), now+seconds(refreshLife)
+	}
+	f := facts{Device: s.Claim.Device, AuthTime: s.Grant.IssuedAt.Unix(), AMR: s.Grant.AMR, ACR: s.Grant.ACR, Claims: claims(as.Scopes, s.Grant.Claims)}
+	return g, f.put(g.Store)
+}
+
+// Ended is told of every session that has ended; see [session.Service]. Of a CIBA
+// request it makes the grant, so that it does not end with the session, and tells
+// the client that wants to be told.
+func (p *Provider) Ended(ctx context.Context, s session.Session) {
+	if !s.Backchannel() {
+		return
+	}
+	if err := p.ended(ctx, s); err != nil {
+		// The next poll finds it out.
+		p.Log.WarnContext(ctx, "oidc: the end of a request was not followed up", "session", s.ID, "error", err)
+	}
+}
+
+func (p *Provider) ended(ctx context.Context, s session.Session) error {
+	k := &keeper{p}
+	as, err := k.request(ctx, requestOfSession(s.ID))
+	if errors.Is(err, goidc.ErrNotFound) {
+		return nil // it was not kept, so nobody has its auth_req_id
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := k.grantApproved(ctx, as); err != nil && !errors.Is(err, goidc.ErrNotFound) {
+		return err
+	}
+	if c, ok := p.client(as.ClientID); !ok || c.Delivery != Ping {
+		return nil
+	}
+	body, err := json.Marshal(ping{as.AuthReqID, as.ClientNotificationToken})
+	if err != nil {
+		return fmt.Errorf("oidc: ping: %w", err)
+	}
+	return p.Outbox.Post(ctx, pingNotice, as.ClientID, body, time.Unix(int64(as.ExpiresAt), 0))
+}
+
+// ping is what is kept of a notice to a client (CIBA Core §10.2).
+type ping struct {
+	AuthReqID string `json:"auth_req_id"`
+	Token     string `json:"token"`
+}
+
+// pingRequest makes the request of a ping.
+func (p *Provider) pingRequest(ctx context.Context, n notify.Notice) (*http.Request, error) {
+	var told ping
+	if err := json.Unmarshal(n.Body, &told); err != nil {
+		return nil, fmt.Errorf("oidc: ping: %w", err)
+	}
+	c, ok := p.client(n.Service)
+	if !ok || c.Delivery != Ping {
+		return nil, notify.ErrGone // configured otherwise meanwhile
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, c.NotificationURI, strings.NewReader(`{"auth_req_id":"`+told.AuthReqID+`"}`))
+	if err != nil {
+		return nil, fmt.Errorf("oidc: ping: %w", err)
+	}
+	q.Header.Set("Authorization", "Bearer "+told.Token)
+	q.Header.Set("Content-Type", "application/json")
+	return q, nil
+}
