@@ -162,8 +162,12 @@ func (d *door) answerError(a *answer, r *http.Request, x *exchange, p problem) {
 
 // refuse writes an error in the way of its endpoint.
 func (d *door) refuse(a *answer, x *exchange, p problem) {
-	if x.path == pathAuthorize {
+	switch x.path {
+	case pathAuthorize:
 		(&page{status: p.status, title: "This login cannot begin", text: p.Text}).write(a)
+		return
+	case pathEndSession:
+		(&page{status: p.status, title: "This logout cannot be finished", text: p.Text}).write(a)
 		return
 	}
 	if p.status == http.StatusServiceUnavailable {

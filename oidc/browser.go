@@ -45,25 +45,36 @@ const seenEvery = time.Minute
 // browserLogin gives the login of the browser that asks, nil if it has none that
 // counts.
 func (p *Provider) browserLogin(r *http.Request) (*browserLogin, error) {
-	id, secret, ok := strings.Cut(p.jar().Login(r), ".")
-	if !ok || id == "" {
-		return nil, nil
-	}
-	l, err := p.loadLogin(r.Context(), id)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	l, _, err := p.cookieLogin(r)
+	if l == nil || err != nil || !p.Now().Before(p.loginEnds(l)) {
 		return nil, err
-	}
-	sum := sha256.Sum256([]byte(secret))
-	if subtle.ConstantTimeCompare(sum[:], l.Secret) != 1 || l.Ended || !p.Now().Before(p.loginEnds(l)) {
-		return nil, nil
 	}
 	if ok, err := p.mayLogIn(r.Context(), l.Subject, l.Device); !ok || err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+// cookieLogin gives the login that the browser has the cookie of, and the cookie's
+// secret; nil if it has none, or it was ended. Whether it may still log anybody in
+// is not looked at.
+func (p *Provider) cookieLogin(r *http.Request) (*browserLogin, string, error) {
+	id, secret, ok := strings.Cut(p.jar().Login(r), ".")
+	if !ok || id == "" {
+		return nil, "", nil
+	}
+	l, err := p.loadLogin(r.Context(), id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	sum := sha256.Sum256([]byte(secret))
+	if subtle.ConstantTimeCompare(sum[:], l.Secret) != 1 || l.Ended {
+		return nil, "", nil
+	}
+	return l, secret, nil
 }
 
 func (p *Provider) loadLogin(ctx context.Context, id string) (*browserLogin, error) {
@@ -133,7 +144,7 @@ func (p *Provider) makeLogin(w http.ResponseWriter, r *http.Request, a *operatio
 			return nil, err
 		}
 		if l != nil && l.Subject != a.Token {
-			if err := p.endLogin(ctx, l); err != nil {
+			if err := p.endLogin(ctx, l, "replaced"); err != nil {
 				return nil, err
 			}
 			l = nil
@@ -157,12 +168,30 @@ func (p *Provider) makeLogin(w http.ResponseWriter, r *http.Request, a *operatio
 	return nil, fmt.Errorf("%w, %d times", ErrConflict, tries)
 }
 
-// endLogin ends a browser login; that somebody else changed it meanwhile is left
-// to the time.
-func (p *Provider) endLogin(ctx context.Context, l *browserLogin) error {
-	l.Ended = true
-	if err := p.saveLogin(ctx, l); err != nil && !errors.Is(err, ErrConflict) {
-		return err
+// endLogin ends a browser login, whoever else changes it meanwhile, and tells the
+// clients that were used with it. They are told first: who is stopped in between
+// finds the login still there, and ends it again.
+func (p *Provider) endLogin(ctx context.Context, l *browserLogin, why string) error {
+	for range tries {
+		if err := p.tellLogout(ctx, l); err != nil {
+			return err
+		}
+		l.Ended = true
+		err := p.saveLogin(ctx, l)
+		if err == nil {
+			return p.Audit.Record(ctx, audit.Event{Time: p.Now(), Kind: audit.LoginEnded, Token: string(l.Subject), Device: string(l.Device), Detail: why})
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		next, err := p.loadLogin(ctx, l.ID)
+		if errors.Is(err, ErrNotFound) || err == nil && next.Ended {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		*l = *next
 	}
-	return nil
+	return fmt.Errorf("%w, %d times", ErrConflict, tries)
 }

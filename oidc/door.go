@@ -66,6 +66,10 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if problem := d.admit(w, r, x); problem != nil {
 		d.refuse(a, x, *problem)
+	} else if x.path == pathEndSession {
+		if err := d.endSession(a, r, x); err != nil {
+			d.failed(a, r, x, err)
+		}
 	} else {
 		d.library.ServeHTTP(a, r)
 		d.mend(a, r, x)
@@ -129,6 +133,9 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 		if len(values) > 1 && name != "resource" { // RFC 6749 §3.1, §3.2
 			return &problem{"invalid_request", "a parameter is given more than once", http.StatusBadRequest}
 		}
+	}
+	if x.path == pathEndSession {
+		return nil
 	}
 	if x.path == pathAuthorize || x.path == pathPAR || x.path == pathBackchannel {
 		problem := lenient(r)

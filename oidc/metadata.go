@@ -22,6 +22,9 @@ type Metadata struct {
 	PushedAuthorizationRequestEndpoint         string   `json:"pushed_authorization_request_endpoint"`
 	BackchannelAuthenticationEndpoint          string   `json:"backchannel_authentication_endpoint"`
 	BackchannelTokenDeliveryModesSupported     []string `json:"backchannel_token_delivery_modes_supported"`
+	EndSessionEndpoint                         string   `json:"end_session_endpoint"`
+	BackchannelLogoutSupported                 bool     `json:"backchannel_logout_supported"`
+	BackchannelLogoutSessionSupported          bool     `json:"backchannel_logout_session_supported"`
 	BackchannelUserCodeParameterSupported      bool     `json:"backchannel_user_code_parameter_supported"`
 	ResponseTypesSupported                     []string `json:"response_types_supported"`
 	ResponseModesSupported                     []string `json:"response_modes_supported"`
@@ -53,6 +56,7 @@ func (p *Provider) Metadata() Metadata {
 		AuthorizationEndpoint: p.Issuer + pathAuthorize, TokenEndpoint: p.Issuer + pathToken, UserinfoEndpoint: p.Issuer + pathUserinfo,
 		IntrospectionEndpoint: p.Issuer + pathIntrospect, RevocationEndpoint: p.Issuer + pathRevoke, PushedAuthorizationRequestEndpoint: p.Issuer + pathPAR,
 		BackchannelAuthenticationEndpoint: p.Issuer + pathBackchannel, BackchannelTokenDeliveryModesSupported: []string{string(Poll), string(Ping)},
+		EndSessionEndpoint: p.Issuer + pathEndSession, BackchannelLogoutSupported: true, BackchannelLogoutSessionSupported: true,
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query", "form_post"},
 		GrantTypesSupported: []string{"authorization_code", "refresh_token", string(goidc.GrantCIBA)}, SubjectTypesSupported: []string{"public"},
 		IDTokenSigningAlgValuesSupported: []string{"ES256"}, TokenEndpointAuthMethodsSupported: append([]string{"none"}, methods...),

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"countersign/session"
+	"countersign/web"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
@@ -25,6 +26,18 @@ type page struct {
 
 // show answers the exchange with a page, whatever the library does.
 func (x *exchange) show(status int, title, text string) { x.page = &page{status, title, text} }
+
+// failed is the page for what is the server's fault.
+func (d *door) failed(a *answer, r *http.Request, x *exchange, err error) {
+	p := page{http.StatusInternalServerError, "Something went wrong", "It is the login server's fault, and in its log."}
+	if d.Unavailable(err) {
+		p = page{http.StatusServiceUnavailable, "Try again in a moment", "The login server cannot work just now."}
+		a.header.Set("Retry-After", retryAfter)
+	} else {
+		d.Log.ErrorContext(r.Context(), "oidc", "path", x.path, "error", err)
+	}
+	p.write(a)
+}
 
 const plainPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -112,18 +125,24 @@ const submit = "document.forms[0].submit()"
 // policy has no form-action: browsers hold the client's own redirects after the
 // post against it too.
 func formPost(a *answer) {
-	type field struct{ Name, Value string }
-	v := struct {
-		Action string
-		Fields []field
-		Script template.JS
-	}{Script: submit}
+	var to string
+	var list []web.Field
 	if m := action().FindSubmatch(a.body.Bytes()); m != nil {
-		v.Action = html.UnescapeString(string(m[1]))
+		to = html.UnescapeString(string(m[1]))
 	}
 	for _, m := range hidden().FindAllSubmatch(a.body.Bytes(), -1) {
-		v.Fields = append(v.Fields, field{string(m[1]), html.UnescapeString(string(m[2]))})
+		list = append(list, web.Field{Name: string(m[1]), Value: html.UnescapeString(string(m[2]))})
 	}
+	sendOn(a, to, list)
+}
+
+// sendOn writes a page that posts a form as soon as it is there.
+func sendOn(a *answer, to string, list []web.Field) {
+	v := struct {
+		Action string
+		Fields []web.Field
+		Script template.JS
+	}{to, list, submit}
 	sum := sha256.Sum256([]byte(submit))
 	plainHeaders(a, "default-src 'none'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; base-uri 'none'; frame-ancestors 'none'")
 	a.header.Del("Cross-Origin-Opener-Policy")

@@ -17,6 +17,7 @@ import (
 	"countersign/notify"
 	"countersign/operation"
 	"countersign/session"
+	"countersign/web"
 	"countersign/web/cookie"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
@@ -53,6 +54,9 @@ type Provider struct {
 	Sessions Sessions
 	Vault    Vault
 	Limiter  Limiter
+	Pages    interface {
+		SignOut(w http.ResponseWriter, r *http.Request, s web.SignOut) error
+	}
 	// Outbox tells clients what they want to know.
 	Outbox interface {
 		Post(ctx context.Context, kind notify.Kind, service string, body []byte, until time.Time) error
@@ -109,6 +113,7 @@ func (p *Provider) Routes() []Route {
 		{http.MethodPost, pathRevoke}, {http.MethodOptions, pathRevoke},
 		{http.MethodPost, pathIntrospect}, {http.MethodPost, pathPAR},
 		{http.MethodPost, pathBackchannel},
+		{http.MethodGet, pathEndSession}, {http.MethodPost, pathEndSession},
 	}
 }
 
@@ -166,7 +171,7 @@ const (
 
 // Couriers make the requests of the provider's notices.
 func (p *Provider) Couriers() map[notify.Kind]notify.Courier {
-	return map[notify.Kind]notify.Courier{pingNotice: p.pingRequest}
+	return map[notify.Kind]notify.Courier{pingNotice: p.pingRequest, logoutNotice: p.logoutRequest}
 }
 
 func always(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true }

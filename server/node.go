@@ -186,7 +186,7 @@ func (n *Node) wire() {
 	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Lifetime: operationLifetime, Store: n.store, Sessions: n.sessions,
 		Parties: n.parties, Audit: recorder, Now: n.store.Now}
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
-		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
+		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
 	n.outbox = notify.New(notify.Outbox{Store: n.store, Couriers: n.provider.Couriers(), HTTP: notify.Client(n.cfg.Outgoing.Allow), Audit: recorder, Log: n.log, Now: n.store.Now})
 	n.provider.Outbox = n.outbox

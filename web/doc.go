@@ -6,6 +6,7 @@
 //
 //	/login?service=ID                    the login page of a service
 //	/login?operation=ID                  the login page of an operation, which has its service
+//	/oidc/end-session                    asks whether to log out, and says that it is done
 //	/s/{sessionId}                       the QR code opened as a link; with #h=… the hand-over to an app
 //	/r/{sessionId}#{code}                the way back from that app
 //	/authenticator, /authenticator/{…}   the installable app, and its files

@@ -14,7 +14,9 @@ import (
 //go:embed dist
 var dist embed.FS
 
-//go:embed sdk/locales/*.json
+// The texts of the SDK, which pages say too, and those that pages alone say.
+//
+//go:embed sdk/locales/*.json pages/texts/*.json
 var locales embed.FS
 
 //go:embed pages/*.html

@@ -30,25 +30,34 @@ func readTexts() (texts, error) {
 	t := texts{by: map[string]catalogue{}}
 	var tags []language.Tag
 	for _, l := range languages {
-		text, err := locales.ReadFile(path.Join("sdk/locales", l+".json"))
-		if err != nil {
-			return t, err
-		}
-		var all map[string]any
-		if err := json.Unmarshal(text, &all); err != nil {
-			return t, fmt.Errorf("web: texts of %s: %w", l, err)
-		}
-		c := catalogue{}
-		for k, v := range all {
-			if s, ok := v.(string); ok {
-				c[k] = s
+		t.by[l] = catalogue{}
+		for _, folder := range []string{"sdk/locales", "pages/texts"} {
+			text, err := locales.ReadFile(path.Join(folder, l+".json"))
+			if err != nil {
+				return t, err
+			}
+			if err := t.by[l].add(text); err != nil {
+				return t, fmt.Errorf("web: texts of %s: %w", l, err)
 			}
 		}
-		t.by[l] = c
 		tags = append(tags, language.MustParse(l))
 	}
 	t.matcher = language.NewMatcher(tags)
 	return t, nil
+}
+
+// add takes the texts of a file.
+func (c catalogue) add(file []byte) error {
+	var all map[string]any
+	if err := json.Unmarshal(file, &all); err != nil {
+		return err
+	}
+	for k, v := range all {
+		if s, ok := v.(string); ok {
+			c[k] = s
+		}
+	}
+	return nil
 }
 
 // choose picks a language: what the service asked for (ui_locales, OpenID Connect

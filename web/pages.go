@@ -77,7 +77,7 @@ type view struct {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
 	"manifest-src 'self'; worker-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-func (p *Pages) headers(w http.ResponseWriter) {
+func (p *Pages) headers(w http.ResponseWriter, policy string) {
 	head := w.Header()
 	head.Set("Content-Security-Policy", policy)
 	head.Set("Content-Type", kinds[".html"])
@@ -93,11 +93,15 @@ func (p *Pages) render(w http.ResponseWriter, name string, v view) error {
 }
 
 func (p *Pages) renderAs(w http.ResponseWriter, status int, name string, v view) error {
+	return p.write(w, status, name, v, policy)
+}
+
+func (p *Pages) write(w http.ResponseWriter, status int, name string, v any, policy string) error {
 	var b bytes.Buffer
 	if err := p.pages.ExecuteTemplate(&b, name, v); err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
-	p.headers(w)
+	p.headers(w, policy)
 	w.WriteHeader(status)
 	// The peer may have gone; there is nobody else to tell.
 	_, _ = w.Write(b.Bytes())
@@ -210,7 +214,7 @@ func (p *Pages) Return(w http.ResponseWriter, r *http.Request, returnURL string)
 
 // Authenticator writes the authenticator's page.
 func (p *Pages) Authenticator(w http.ResponseWriter, r *http.Request) {
-	p.headers(w)
+	p.headers(w, policy)
 	w.Header().Set("Cache-Control", "no-cache") // its worker keeps it for when there is no network
 	p.files["authenticator/index.html"].sendAs(w, r)
 }

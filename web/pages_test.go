@@ -71,7 +71,8 @@ func TestTextsOfPages(t *testing.T) {
 	p := newPages(t, Options{})
 	for _, l := range languages {
 		for _, key := range []string{"logInTo", "linkScanTitle", "linkScanText", "linkWarning", "incompleteTitle", "incompleteText",
-			"notYoursTitle", "notYoursText", "byName", "byPhone", "nameMissing", "triedTooOften", "wayClosed"} {
+			"notYoursTitle", "notYoursText", "byName", "byPhone", "nameMissing", "triedTooOften", "wayClosed",
+			"signOutTitle", "signOutText", "signOutAsked", "signOutYes", "signOutNo", "signedOutTitle", "signedOutText", "stayedTitle", "stayedText"} {
 			if p.texts.by[l][key] == "" {
 				t.Errorf("%s has no %s", l, key)
 			}
@@ -112,6 +113,33 @@ func TestPagesUnderTheirPolicy(t *testing.T) {
 	}
 	if !strings.Contains(back.Body.String(), `data-return-url="https://bank.example/login?a=1&amp;b=2"`) {
 		t.Errorf("%s", back.Body)
+	}
+}
+
+// The page of a logout has the form that its caller wants, and what is in it
+// cannot become anything else.
+func TestSignOut(t *testing.T) {
+	p := newPages(t, Options{})
+	for stage, title := range map[SignOutStage]string{SignOutAsk: "Abmelden?", SignOutDone: "Sie sind abgemeldet", SignOutStayed: "Sie sind weiterhin angemeldet"} {
+		w := httptest.NewRecorder()
+		s := SignOut{Stage: stage}
+		if stage == SignOutAsk {
+			s.Service, s.Action, s.Fields = "plain/shop", "https://login.example.com/oidc/end-session", []Field{{"state", `"><script>`}}
+		}
+		if err := p.SignOut(w, get("/oidc/end-session?ui_locales=de"), s); err != nil {
+			t.Fatal(err)
+		}
+		body := w.Body.String()
+		if !strings.Contains(body, "<h1>"+title+"</h1>") || strings.Contains(body, "<script") || strings.Contains(body, "<form") != (stage == SignOutAsk) {
+			t.Errorf("%s", body)
+		}
+		if stage == SignOutAsk && (!strings.Contains(body, `action="https://login.example.com/oidc/end-session"`) || !strings.Contains(body, "Bob&#39;s &lt;Shop&gt; möchte Sie abmelden.")) {
+			t.Errorf("%s", body)
+		}
+		csp := w.Header().Get("Content-Security-Policy")
+		if strings.Contains(csp, "form-action") || !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "base-uri 'none'") {
+			t.Errorf("%q", csp)
+		}
 	}
 }
 

@@ -1,0 +1,60 @@
+package web
+
+import (
+	"html/template"
+	"net/http"
+	"strings"
+)
+
+// A SignOut is what the page shows that logs a browser out.
+type SignOut struct {
+	Stage   SignOutStage
+	Service string // who asks for it, by serviceId; empty: nobody that is known
+	// Action is where the form of SignOutAsk goes, and Fields what it has besides
+	// the user's choice, which is yes or no.
+	Action string
+	Fields []Field
+}
+
+// A Field is a hidden field of a form.
+type Field struct{ Name, Value string }
+
+// A SignOutStage says how far a logout has come.
+type SignOutStage int
+
+// The stages.
+const (
+	SignOutAsk    SignOutStage = iota // does the user mean it?
+	SignOutDone                       // logged out
+	SignOutStayed                     // the user did not mean it
+)
+
+// signOutView is what its template shows.
+type signOutView struct {
+	view
+	Action  template.URL // the server's own
+	Fields  []Field
+	Yes, No string
+}
+
+// SignOut writes a page of a logout. Its form may lead to the site that asked for
+// it, and browsers hold redirects after a form against form-action, so that is not
+// in its policy.
+func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request, s SignOut) error {
+	v, t := p.view(r, "")
+	out := signOutView{Fields: s.Fields, Action: template.URL(s.Action), Yes: t["signOutYes"], No: t["signOutNo"]} //nolint:gosec // an address of this server
+	switch s.Stage {
+	case SignOutAsk:
+		v.Title, v.Text = t["signOutTitle"], t["signOutText"]
+		if name := p.o.Brands[s.Service].Name; name != "" {
+			v.Text = t.say("signOutAsked", "service", name) + " " + v.Text
+		}
+	case SignOutDone:
+		v.Title, v.Text = t["signedOutTitle"], t["signedOutText"]
+	case SignOutStayed:
+		v.Title, v.Text = t["stayedTitle"], t["stayedText"]
+	}
+	v.BrandStyle = p.brandStyle(s.Service)
+	out.view = v
+	return p.write(w, http.StatusOK, "signout.html", out, strings.Replace(policy, "form-action 'none'; ", "", 1))
+}
