@@ -70,19 +70,16 @@ func (c *client) denied(l *loginPage) {
 	}
 }
 
-// decide has a phone decide the one session that waits for it.
-func (c *client) decide(p *api.Phone, how session.Decision, code string) {
-	c.t.Helper()
-	waiting, err := p.Pending(rig.Ctx(c.t))
+// decide has a phone decide the one session that waits for it, and grant scopes if
+// it approves.
+func (w *World) decide(p *api.Phone, how session.Decision, code string, scopes ...string) {
+	w.t.Helper()
+	waiting, err := p.Pending(rig.Ctx(w.t))
 	if err != nil || len(waiting.Sessions) != 1 {
-		c.t.Fatalf("%d sessions wait, %v", len(waiting.Sessions), err)
+		w.t.Fatalf("%d sessions wait, %v", len(waiting.Sessions), err)
 	}
-	var scopes []string
-	if how == session.Approve {
-		scopes = []string{"identity:name"}
-	}
-	if _, err := p.Verify(rig.Ctx(c.t), c.Claim(p, waiting.Sessions[0].SessionID, ""), how, code, scopes); err != nil {
-		c.t.Fatalf("verify: %v", err)
+	if _, err := p.Verify(rig.Ctx(w.t), w.Claim(p, waiting.Sessions[0].SessionID, ""), how, code, scopes); err != nil {
+		w.t.Fatalf("verify: %v", err)
 	}
 }
 
@@ -121,7 +118,7 @@ func TestOperationLogin(t *testing.T) {
 	page.identify(alice.Token)
 	code := page.code()
 	page.audit("the code")
-	c.decide(alice, session.Approve, code)
+	c.decide(alice, session.Approve, code, "identity:name")
 	c.granted(page)
 	again := c.begin(p, "prompt", "login")
 	if got := again.user(); got != alice.Token {
@@ -141,7 +138,7 @@ func TestOperationReload(t *testing.T) {
 	page := c.begin(newProfile(t), "login_hint", alice.Token)
 	page.code()
 	page.reload()
-	c.decide(alice, session.Approve, page.code())
+	c.decide(alice, session.Approve, page.code(), "identity:name")
 	c.granted(page)
 }
 
@@ -200,7 +197,7 @@ func TestOperationDeclined(t *testing.T) {
 	c.decide(alice, session.Deny, "")
 	page.see("declined on your phone")
 	page.click(action("try-again"))
-	c.decide(alice, session.Approve, page.code())
+	c.decide(alice, session.Approve, page.code(), "identity:name")
 	c.granted(page)
 }
 
