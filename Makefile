@@ -51,6 +51,10 @@ tools:
 	@if ! command -v chromium >/dev/null; then \
 		$(call install,chromium fonts-noto-core,the pages are tested in a real browser); \
 	fi
+# apache2-bin is the program alone: no service is started, now or when the machine starts.
+	@if ! [ -x /usr/sbin/apache2 ] || ! [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]; then \
+		$(call install,apache2-bin libapache2-mod-auth-openidc,a client of the provider that others wrote is tested); \
+	fi
 	@if ! command -v npm >/dev/null; then \
 		$(call install,nodejs npm,the pages are built and unit-tested with Node); \
 	fi

@@ -15,10 +15,12 @@ import (
 )
 
 // bankID is the demo bank's serviceId, hostedID that of a service that has no
-// page of its own and shows the hosted login page.
+// page of its own and shows the hosted login page. shopID may be added to them; its
+// secret is the bank's.
 const (
 	bankID     = "bank"
 	hostedID   = "hosted"
+	shopID     = "shop"
 	bankSecret = "a secret of sixteen bytes or more"
 )
 
@@ -47,7 +49,7 @@ func newWorld(t *testing.T, configure ...func(*server.Config)) *World {
 			}
 		},
 		Secrets: func(s *server.Secrets) {
-			s.Services = map[string]server.ServiceSecrets{bankID: {Secret: []byte(bankSecret), ResponseKey: key}}
+			s.Services = map[string]server.ServiceSecrets{bankID: {Secret: []byte(bankSecret), ResponseKey: key}, shopID: {Secret: []byte(bankSecret)}}
 		}})
 	w.proxy.to(t, w.Nodes[0].Base, w.Nodes[1].Base)
 	w.startBank(bankListener, key)
