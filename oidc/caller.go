@@ -31,9 +31,13 @@ func (p *Provider) count(ctx context.Context) error {
 	return p.Limiter.CountRequest(ctx, address)
 }
 
-// countPushed counts what clients push that anybody can pretend to be. Those that
-// authenticate push for all their users from one address.
-func (p *Provider) countPushed(ctx context.Context, _ *goidc.AuthnSession, c *goidc.Client) error {
+// pushed keeps the wishes of a pushed request, and counts what clients push that
+// anybody can pretend to be. Those that authenticate push for all their users from
+// one address.
+func (p *Provider) pushed(ctx context.Context, as *goidc.AuthnSession, c *goidc.Client) error {
+	if err := exchangeOf(ctx).wishes.put(as); err != nil {
+		return err
+	}
 	if !c.IsPublic() {
 		return nil
 	}

@@ -172,7 +172,7 @@ func (k *keeper) GrantByAuthReqID(ctx context.Context, id string) (*goidc.Grant,
 	if err != nil {
 		return nil, err
 	}
-	if g.AuthReqIDConsumedAt != 0 {
+	if g.AuthReqIDConsumedAt != 0 || g.ClientID != exchangeOf(ctx).client {
 		return nil, goidc.ErrNotFound
 	}
 	return k.live(ctx, g)
@@ -184,6 +184,9 @@ func (k *keeper) SessionByAuthReqID(ctx context.Context, id string) (*goidc.Auth
 	as, err := k.request(ctx, authReqName(id))
 	if err != nil {
 		return nil, err
+	}
+	if as.ClientID != exchangeOf(ctx).client {
+		return nil, goidc.ErrNotFound // another's, for whom it is neither too early nor an approval lost
 	}
 	s, err := k.present(ctx, as)
 	switch {

@@ -33,6 +33,8 @@ type exchange struct {
 	err       error         // what the library answered
 	page      *page         // shown instead of the library's answer
 	after     time.Duration // how long a caller has to wait who asks too often
+	wishes    wishes        // what the library is not told
+	client    string        // that asks the token endpoint, as far as it says
 	code      string        // of the session of a CIBA request
 	slow      bool          // a poll came too early
 	lost      bool          // another redeemed the same auth_req_id at the same time
@@ -143,7 +145,7 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 			problem = d.backchannel(r)
 		}
 		if problem == nil {
-			problem = d.strict(r)
+			problem = d.strict(r, x)
 		}
 		if problem != nil || x.path == pathAuthorize {
 			return problem
@@ -156,7 +158,9 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 		return problem
 	}
 	d.plainBasic(r)
-	if c, known := d.claimedClient(r); x.path == pathIntrospect && known && d.isPublic(c) {
+	c, known := d.claimedClient(r)
+	x.client = c.ID
+	if x.path == pathIntrospect && known && d.isPublic(c) {
 		return &problem{"invalid_client", "only clients that authenticate may ask", http.StatusUnauthorized}
 	}
 	return nil
@@ -197,8 +201,9 @@ func lenient(r *http.Request) *problem {
 // strict refuses what the library would take for something that it is not.
 //   - It compares redirect URIs after it has parsed them, and what is no text of
 //     its own parse, such as one with an empty fragment, is none that is registered.
-//   - Of our signatures it takes any as an id_token_hint; only an id_token is one.
-func (d *door) strict(r *http.Request) *problem {
+//   - Of our signatures it takes any as an id_token_hint, and of id_tokens none
+//     whose time is up; it is read here, and the library does not see it.
+func (d *door) strict(r *http.Request, x *exchange) *problem {
 	uri := r.Form.Get("redirect_uri")
 	if u, err := url.Parse(uri); err == nil && u.String() != uri {
 		id := r.Form.Get("client_id")
@@ -206,11 +211,23 @@ func (d *door) strict(r *http.Request) *problem {
 		d.Log.WarnContext(r.Context(), "oidc: a redirect_uri is not written as any is registered", "client", clip(id), "parsed", clip(withoutQuery(uri)), "registered", withoutQueries(c.RedirectURIs))
 		return &problem{"invalid_request", "the redirect_uri is not registered", http.StatusBadRequest}
 	}
-	if hint := r.Form.Get("id_token_hint"); hint != "" {
-		if head, _, ok := peek(hint); !ok || head.Type != "JWT" {
-			return &problem{"invalid_request", "the id_token_hint is no id_token", http.StatusBadRequest}
-		}
+	if locales := r.Form.Get("ui_locales"); len(locales) <= 100 {
+		x.wishes.Locales = locales
 	}
+	token := r.Form.Get("id_token_hint")
+	if token == "" {
+		return nil
+	}
+	h, err := d.readHint(token)
+	if err != nil {
+		return &problem{"invalid_request", "the id_token_hint is no id_token", http.StatusBadRequest}
+	}
+	x.wishes.User = d.party(h.Client).Identity(tokenID(h.Subject))
+	query := r.URL.Query()
+	for _, values := range []url.Values{query, r.PostForm, r.Form} {
+		values.Del("id_token_hint")
+	}
+	r.URL.RawQuery = query.Encode()
 	return nil
 }
 
@@ -232,7 +249,7 @@ func (d *door) assertion(r *http.Request) *problem {
 // adds counts for nothing (RFC 9126 §4, RFC 9101 §6.3). The library would take it.
 func pushedOnly(values url.Values) {
 	for name := range values {
-		if !slices.Contains([]string{"client_id", "request_uri", "ui_locales"}, name) {
+		if !slices.Contains([]string{"client_id", "request_uri"}, name) {
 			values.Del(name)
 		}
 	}

@@ -135,8 +135,8 @@ func (k *keeper) SessionByPushedAuthReqID(ctx context.Context, id string) (*goid
 // grant one does; for the others a code or token has been used twice at once,
 // which ends the grant.
 func (k *keeper) SaveGrant(ctx context.Context, g *goidc.Grant) error {
-	if g.RevokedAt != 0 && exchangeOf(ctx).lost {
-		return nil
+	if g.RevokedAt != 0 && g.AuthReqID != "" && (g.AuthReqIDConsumedAt == 0 || exchangeOf(ctx).lost) {
+		return nil // the library ends a grant for any mistake of its client; this one was not redeemed
 	}
 	if g.RevokedAt != 0 {
 		return k.revoke(ctx, g.ID)

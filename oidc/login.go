@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -31,8 +32,8 @@ const (
 // request comes, again when the browser is back from the login page.
 func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goidc.AuthnSession, c *goidc.Client) (goidc.Status, error) {
 	l := &login{Provider: p, w: w, r: r, as: as, party: p.party(c.ID), x: exchangeOf(r.Context())}
-	if as.Store == nil {
-		as.Store = map[string]any{}
+	if err := l.x.wishes.put(as); err != nil {
+		return goidc.StatusFailure, err
 	}
 	var status goidc.Status
 	var err error
@@ -145,13 +146,37 @@ func (l *login) meant() device.TokenID {
 	return "" // such as an e-mail address, by which nobody is known here
 }
 
-// hinted is the identity of the id_token_hint, which the library has verified.
-// Nobody else may then log in (OpenID Connect Core §3.1.2.2).
-func (l *login) hinted() device.TokenID {
-	if sub, ok := l.as.IDTokenHintClaims["sub"].(string); ok {
-		return l.party.Identity(tokenID(sub))
+// hinted is the identity of the id_token_hint; empty: there was none. Nobody else
+// may then log in (OpenID Connect Core §3.1.2.2).
+func (l *login) hinted() device.TokenID { return wishesOf(l.as).User }
+
+// wishes are parameters of a request that the library is not told, or does not
+// keep. They are in the request's Store, as a text.
+type wishes struct {
+	User    device.TokenID `json:"user,omitempty"`    // of the id_token_hint
+	Locales string         `json:"locales,omitempty"` // ui_locales
+}
+
+const wishesName = "wishes"
+
+// put keeps the wishes with their request. Those that came with it stay, whatever
+// later requests for its address bring.
+func (w wishes) put(as *goidc.AuthnSession) error {
+	if as.Store == nil {
+		as.Store = map[string]any{}
 	}
-	return ""
+	if _, kept := as.Store[wishesName]; kept {
+		return nil
+	}
+	b, err := json.Marshal(w)
+	as.Store[wishesName] = string(b)
+	return err
+}
+
+func wishesOf(as *goidc.AuthnSession) (w wishes) {
+	text, _ := as.Store[wishesName].(string)
+	_ = json.Unmarshal([]byte(text), &w) // no wishes
+	return w
 }
 
 // covered says whether the user granted this service, in this browser login, all
@@ -194,7 +219,7 @@ func (l *login) begin() (goidc.Status, error) {
 // toPage sends the browser to the login page.
 func (l *login) toPage(id operation.ID) {
 	query := url.Values{"operation": {string(id)}}
-	if locales := l.r.Form.Get("ui_locales"); locales != "" && len(locales) <= 100 {
+	if locales := wishesOf(l.as).Locales; locales != "" {
 		query.Set("ui_locales", locales)
 	}
 	http.Redirect(l.w, l.r, l.Issuer+"/login?"+query.Encode(), http.StatusSeeOther)
@@ -252,6 +277,7 @@ func (l *login) succeed(b *browserLogin, scopes []device.Scope, released device.
 	l.as.Subject, l.as.GrantedScopes = string(b.Subject), granted(l.as.Scopes, scopes)
 	f := facts{Device: b.Device, AuthTime: b.AuthTime, AMR: slices.Clone(b.AMR), ACR: b.ACR, SID: sid(b.ID, l.party), Claims: claims(l.as.Scopes, released)}
 	delete(l.as.Store, operationName)
+	delete(l.as.Store, wishesName)
 	return goidc.StatusSuccess, f.put(l.as.Store)
 }
 

@@ -137,7 +137,7 @@ func (p *Provider) options() []provider.Option {
 		provider.WithRefreshTokenGrant(k), provider.WithRefreshTokenRotation(), provider.WithRefreshTokenFunc(random),
 		provider.WithRefreshTokenLifetime(seconds(refreshLife)), provider.WithRefreshTokenShouldIssue(wantsRefresh), provider.WithGrantHandler(absolute),
 		provider.WithPKCERequired(goidc.CodeChallengeMethodSHA256), provider.WithIssuerResponseParameter(), provider.WithFormPostResponseMode(),
-		provider.WithPAR(k), provider.WithPARLifetime(seconds(pushedLife)), provider.WithPARIDFunc(random), provider.WithPARSessionHandler(p.countPushed),
+		provider.WithPAR(k), provider.WithPARLifetime(seconds(pushedLife)), provider.WithPARIDFunc(random), provider.WithPARSessionHandler(p.pushed),
 		provider.WithCIBAGrant(k, goidc.CIBADeliveryModePoll, goidc.CIBADeliveryModePing), provider.WithCIBAEndpoint(pathBackchannel),
 		provider.WithCIBASessionHandler(p.startBackchannel), provider.WithCIBAIDFunc(random), provider.WithCIBAPollingInterval(seconds(pollEvery)),
 		provider.WithDPoP(goidc.ES256), provider.WithJTIConsumer(k.consume),

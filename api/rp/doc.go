@@ -24,4 +24,7 @@
 //
 // An API whose callers bring a token in each request needs only
 // [Verifier.Require] and [From].
+//
+// A site whose users log in by OpenID Connect, with whatever library, can be told
+// when one of them logs out elsewhere: [Verifier.LogoutHandler].
 package rp

@@ -13,7 +13,7 @@ var (
 	// every token has is missing or of another type.
 	ErrMalformed = errors.New("rp: malformed token")
 	// ErrType: another kind of token, such as an access token (at+jwt).
-	ErrType = errors.New("rp: not a countersign+jwt")
+	ErrType = errors.New("rp: another type of token")
 	// ErrKey: the key it names is not among the issuer's.
 	ErrKey = errors.New("rp: unknown key")
 	// ErrSignature: not signed with ES256 by the key it names.

@@ -57,22 +57,7 @@ func (v *Verifier) now() time.Time {
 // failed, see [ErrMalformed] and those below it. That the token answers what
 // this service started is for the caller to compare: see the package comment.
 func (v *Verifier) Verify(ctx context.Context, jwt string) (Token, error) {
-	p, err := split(jwt)
-	if err != nil {
-		return Token{}, err
-	}
-	kid, err := p.kid()
-	if err != nil {
-		return Token{}, err
-	}
-	key, err := v.key(ctx, kid)
-	if err != nil {
-		return Token{}, err
-	}
-	if !p.signedBy(key) {
-		return Token{}, ErrSignature
-	}
-	claims, err := object(p.claims)
+	claims, err := v.open(ctx, jwt, tokenType)
 	if err != nil {
 		return Token{}, err
 	}
@@ -80,14 +65,39 @@ func (v *Verifier) Verify(ctx context.Context, jwt string) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
+	if err := v.check(t); err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// open checks the form, type and signature of a token.
+func (v *Verifier) open(ctx context.Context, jwt, typ string) (map[string]any, error) {
+	p, err := split(jwt)
+	if err != nil {
+		return nil, err
+	}
+	kid, err := p.kid(typ)
+	if err != nil {
+		return nil, err
+	}
+	key, err := v.key(ctx, kid)
+	if err != nil {
+		return nil, err
+	}
+	if !p.signedBy(key) {
+		return nil, ErrSignature
+	}
+	return object(p.claims)
+}
+
+// check holds a token against who reads it and when.
+func (v *Verifier) check(t Token) error {
 	leeway := v.Leeway
 	if leeway == 0 {
 		leeway = defaultLeeway
 	}
-	if err := t.check(v.Issuer, v.Audience, v.now(), max(leeway, 0)); err != nil {
-		return Token{}, err
-	}
-	return t, nil
+	return t.check(v.Issuer, v.Audience, v.now(), max(leeway, 0))
 }
 
 // parts are a compact serialisation, decoded.
@@ -114,7 +124,7 @@ func split(jwt string) (parts, error) {
 
 // kid reads the header: the algorithm is this package's choice, never the
 // token's (RFC 8725 §3.1).
-func (p parts) kid() (string, error) {
+func (p parts) kid(typ string) (string, error) {
 	header, err := object(p.header)
 	if err != nil {
 		return "", err
@@ -122,7 +132,7 @@ func (p parts) kid() (string, error) {
 	if header["alg"] != "ES256" {
 		return "", ErrSignature
 	}
-	if header["typ"] != tokenType { // RFC 8725 §3.11
+	if header["typ"] != typ { // RFC 8725 §3.11
 		return "", ErrType
 	}
 	if _, given := header["crit"]; given { // RFC 7515 §4.1.11: nothing is understood

@@ -163,6 +163,8 @@ func TestCIBARequests(t *testing.T) {
 	a := shop.ask("login_hint", alice.Token)
 	wantError(t, "another's request", pair.poll(a.ID), http.StatusBadRequest, "invalid_grant")
 	decide(t, r, alice, session.Approve, a.Code)
+	wantError(t, "another's approval", pair.poll(a.ID), http.StatusBadRequest, "invalid_grant")
+	wantError(t, "more than was granted", post(t, r, 0, "/oidc/token", shop.head, "grant_type", cibaGrant, "auth_req_id", a.ID, "scope", "openid identity:email"), http.StatusBadRequest, "invalid_scope")
 	wantError(t, "nobody's poll", (&caller{t, r, 0, nil}).poll(a.ID), http.StatusUnauthorized, "invalid_client")
 	accessToken(t, shop.poll(a.ID))
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/api/rp"
 	"countersign/audit"
 	"countersign/server"
 	"countersign/test/rig"
@@ -105,6 +106,10 @@ func TestLogoutReachesOtherClients(t *testing.T) {
 				t.Errorf("%s: good for %v s, jti %v", what, exp-iat, c["jti"])
 			}
 			seen[c["jti"]] = true
+			ours := &rp.Verifier{Issuer: r.Issuer, Audience: x.party.config.ClientID, HTTP: &http.Client{Transport: straight{r, 0}}}
+			if l, err := ours.VerifyLogout(rig.Ctx(t), token); err != nil || l.SID != c["sid"] || l.Subject != c["sub"] {
+				t.Errorf("%s: %+v %v", what, l, err)
+			}
 			wantUseless(t, r, what, token)
 		}
 	}
