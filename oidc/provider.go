@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"time"
 
 	"countersign/audit"
@@ -98,7 +99,15 @@ func (p *Provider) Handler() (http.Handler, error) {
 	for _, r := range p.Routes() {
 		mux.Handle(r.Method+" "+r.Path, d)
 	}
-	return mux, nil
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Where a path is written otherwise than it is meant, both muxes would send
+		// the browser to it, by the 307 that RFC 9700 §4.12 forbids.
+		if path.Clean(r.URL.Path) != r.URL.Path {
+			http.NotFound(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}), nil
 }
 
 // A Route is one that Handler serves; the path may end in {id}.

@@ -99,6 +99,40 @@ func TestOIDCOpenRedirects(t *testing.T) {
 	}
 }
 
+// A browser is sent on by 303 and nothing else: after 307 it would post again,
+// elsewhere, what it has just posted here (RFC 9700 §4.12).
+func TestOIDCRedirectsBy303Alone(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	p, s := newParty(t, r, 0, rig.Service, "", demoCallback), newSurfer(t, r, 0)
+	sent := 0
+	check := func(what string, a reply) reply {
+		t.Helper()
+		if sees := a.location != nil; a.status/100 == 3 || sees {
+			if sent++; a.status != http.StatusSeeOther || !sees {
+				t.Errorf("%s: %d %v", what, a.status, a.location)
+			}
+		}
+		return a
+	}
+	for _, extra := range [][]string{nil, {"prompt", "none"}, {"scope", "openid admin"}, {"response_type", "token"}, {"response_mode", "form_post", "prompt", "none"}, {"client_id", "x"}} {
+		check("a link", s.get(p.url(extra...)))
+		check("a form", s.submit(r.Issuer+"/oidc/authorize", p.asked(extra...)))
+	}
+	check("back", s.get(s.approve(s.get(p.url()), r.Phone(0))))
+	if sent < 8 {
+		t.Fatalf("only %d answers send the browser on", sent)
+	}
+	for _, path := range []string{"/oidc", "/oidc/", "/oidc//authorize", "/oidc/authorize/", "/oidc/authorize/.", "/oidc/authorize/..", "/oidc/authorize/%2e%2e", "/oidc/authorize/%2e%2e%2f..%2f%2fevil.example",
+		"/oidc/authorize/x", "/oidc/authorize/%2f%2fevil.example", "/oidc/authorize//evil.example", "/oidc/token/", "/oidc/token", "/oidc/userinfo", "/oidc/introspect", "/oidc/revoke", "/oidc/par"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodOptions} {
+			if a := check(method+" "+path, s.do(request(t, method, r.Issuer+path, strings.NewReader("x=y"), "Content-Type", "application/x-www-form-urlencoded"))); a.location != nil {
+				t.Errorf("%s %s: %v", method, path, a.location)
+			}
+		}
+	}
+}
+
 // Every answer says whose it is (RFC 9207): what was approved and what was not, in
 // the query and in a form, by the name that discovery has.
 func TestOIDCNamesTheIssuer(t *testing.T) {
