@@ -168,6 +168,9 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 
 // lenient drops wishes that are none of ours to fulfil: acr_values is voluntary
 // (OpenID Connect Core §3.1.2.1), and the library refuses what it does not know.
+// A response_mode that there is not stays a mistake, but under a name that the
+// library does not know either: it answers those it knows by JSON instead of a
+// redirect, or has the answer signed, though none of them was switched on.
 func lenient(r *http.Request) *problem {
 	if age := r.Form.Get("max_age"); age != "" {
 		if n, err := strconv.Atoi(age); err != nil || n < 0 {
@@ -190,6 +193,9 @@ func lenient(r *http.Request) *problem {
 	for _, values := range []url.Values{query, r.PostForm, r.Form} {
 		if r.URL.Path == pathAuthorize && values.Has("request_uri") {
 			pushedOnly(values)
+		}
+		if mode := values.Get("response_mode"); mode != "" && !slices.Contains([]string{"query", "fragment", "form_post"}, mode) {
+			values.Set("response_mode", "unknown")
 		}
 		drop("acr_values", ours, values)
 		drop("display", []string{"page", "popup", "touch", "wap"}, values)

@@ -246,3 +246,67 @@ func TestOIDCNoSecretInTheLog(t *testing.T) {
 		t.Error("no login cookie")
 	}
 }
+
+// What RFC 9700 wants nobody to offer any more is not offered, and not there: no
+// password of a user, no token in an address, no answer but by a redirect or a
+// form.
+func TestOIDCOffersNothingElse(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	alice, s := r.Phone(0), newSurfer(t, r, 0)
+	p := newParty(t, r, 0, rig.Service, "", demoCallback)
+	p.login(s, alice)
+	var tells map[string]any
+	if err := json.Unmarshal([]byte(s.get(r.Issuer+"/.well-known/openid-configuration").body), &tells); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]any{"response_types_supported": {"code"}, "response_modes_supported": {"query", "form_post"}, "code_challenge_methods_supported": {"S256"}} {
+		if got, ok := tells[name].([]any); !ok || !slices.Equal(got, want) {
+			t.Errorf("%s: %v", name, tells[name])
+		}
+	}
+	grants, _ := tells["grant_types_supported"].([]any)
+	for _, grant := range []string{"password", "client_credentials", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:jwt-bearer",
+		"urn:ietf:params:oauth:grant-type:token-exchange"} {
+		if slices.Contains(grants, any(grant)) {
+			t.Errorf("discovery offers %s", grant)
+		}
+		body := []string{"grant_type", grant, "username", alice.Token, "password", "hunter2", "scope", "openid", "device_code", "x", "assertion", "x.y.z", "subject_token", "x"}
+		wantError(t, grant, post(t, r, 0, "/oidc/token", shopAuth(), body...), http.StatusBadRequest, "unsupported_grant_type")
+		wantError(t, grant, post(t, r, 0, "/oidc/token", nil, append(body, "client_id", rig.Service)...), http.StatusBadRequest, "unsupported_grant_type")
+	}
+	for _, mode := range []string{"json", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt", "json.jwt", "web_message", "direct_post", "x"} {
+		for what, a := range map[string]reply{"a link": s.get(p.url("response_mode", mode)), "a form": s.submit(r.Issuer+"/oidc/authorize", p.asked("response_mode", mode))} {
+			if q := p.back(a); q.Get("error") != "invalid_request" || q.Get("code") != "" || q.Has("response") {
+				t.Errorf("%s, %s: %v", mode, what, q)
+			}
+		}
+		wantError(t, mode, post(t, r, 0, "/oidc/par", nil, pairs(p.asked("response_mode", mode))...), http.StatusBadRequest, "invalid_request")
+	}
+}
+
+// Userinfo takes an access token, and in its header: not where addresses and forms
+// end up.
+func TestOIDCUserinfoWantsAHeader(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	p, s := newParty(t, r, 0, rig.Service, "", demoCallback, "offline_access"), newSurfer(t, r, 0)
+	tokens := p.login(s, r.Phone(0))
+	raw, _ := tokens.Extra("id_token").(string)
+	in := url.Values{"access_token": {tokens.AccessToken}}
+	for what, a := range map[string]reply{
+		"in the address":  s.get(r.Issuer + "/oidc/userinfo?" + in.Encode()),
+		"in a form":       s.submit(r.Issuer+"/oidc/userinfo", in),
+		"a refresh token": userinfo(t, r, 0, "Bearer "+tokens.RefreshToken),
+		"an id_token":     userinfo(t, r, 0, "Bearer "+raw),
+		"a code":          userinfo(t, r, 0, "Bearer "+p.code(s.get(p.url()))),
+		"nothing":         s.get(r.Issuer + "/oidc/userinfo"),
+	} {
+		if a.status != http.StatusUnauthorized || len(a.head.Values("WWW-Authenticate")) != 2 || strings.Contains(a.body, "sub") {
+			t.Errorf("%s: %d %s", what, a.status, a.body)
+		}
+	}
+	if a := userinfo(t, r, 1, "Bearer "+tokens.AccessToken); a.status != http.StatusOK {
+		t.Errorf("in the header: %d %s", a.status, a.body)
+	}
+}
