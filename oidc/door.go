@@ -129,7 +129,7 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 		return &problem{"invalid_request", "the form is malformed", http.StatusBadRequest}
 	}
 	if x.path == pathUserinfo {
-		return bearer(r, x)
+		return bearer(r, x, d.Issuer+pathUserinfo)
 	}
 	for name, values := range r.Form {
 		if len(values) > 1 && name != "resource" { // RFC 6749 §3.1, §3.2
@@ -261,18 +261,18 @@ func pushedOnly(values url.Values) {
 	}
 }
 
-// bearer checks the scheme and type of what userinfo is asked with: an access
-// token, as DPoP if and only if it is bound to a key (RFC 9449 §7.1). Its
-// signature is the library's business. The scope is kept for userinfo, which the
-// library asks for what the grant has: a token may have less.
-func bearer(r *http.Request, x *exchange) *problem {
+// bearer checks the scheme, type and audience of what userinfo is asked with: an
+// access token for it (RFC 9700 §2.3), as DPoP if and only if it is bound to a key
+// (RFC 9449 §7.1). Its signature is the library's business. The scope is kept for
+// userinfo, which the library asks for what the grant has: a token may have less.
+func bearer(r *http.Request, x *exchange, audience string) *problem {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	bad := &problem{"invalid_token", "", http.StatusUnauthorized}
 	if !ok || len(r.Header.Values("Authorization")) != 1 {
 		return bad
 	}
 	head, claims, ok := peek(token)
-	if !ok || head.Type != "at+jwt" {
+	if !ok || head.Type != "at+jwt" || !onlyFor(claims.Audience, audience) {
 		return bad
 	}
 	want := "Bearer"
