@@ -18,7 +18,7 @@ type example []string
 
 func rules() []rule {
 	return slices.Concat(layerRules(), importRules(), styleRules(), sizeRules(), stateRules(), testRules(), wordRules(),
-		dependencyRules())
+		dependencyRules(), threatRules())
 }
 
 // TestHouse holds the real tree against every rule.
