@@ -124,7 +124,8 @@ func TestOIDCRedirectsBy303Alone(t *testing.T) {
 		t.Fatalf("only %d answers send the browser on", sent)
 	}
 	for _, path := range []string{"/oidc", "/oidc/", "/oidc//authorize", "/oidc/authorize/", "/oidc/authorize/.", "/oidc/authorize/..", "/oidc/authorize/%2e%2e", "/oidc/authorize/%2e%2e%2f..%2f%2fevil.example",
-		"/oidc/authorize/x", "/oidc/authorize/%2f%2fevil.example", "/oidc/authorize//evil.example", "/oidc/token/", "/oidc/token", "/oidc/userinfo", "/oidc/introspect", "/oidc/revoke", "/oidc/par"} {
+		"/oidc/authorize/x", "/oidc/authorize/%2f%2fevil.example", "/oidc/authorize//evil.example", "/oidc/token/", "/oidc/token", "/oidc/userinfo", "/oidc/introspect", "/oidc/revoke", "/oidc/par",
+		"/oidc/bc-authorize", "/oidc/end-session", "/oidc/end-session/.."} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodOptions} {
 			if a := check(method+" "+path, s.do(request(t, method, r.Issuer+path, strings.NewReader("x=y"), "Content-Type", "application/x-www-form-urlencoded"))); a.location != nil {
 				t.Errorf("%s %s: %v", method, path, a.location)
