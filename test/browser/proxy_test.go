@@ -3,25 +3,23 @@ package browser
 import (
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"countersign/test/rig"
 )
 
 // A proxy stands before the nodes, as in production, and can be told to
-// misbehave. Requests go to the nodes in turn.
+// misbehave.
 type proxy struct {
 	url      string // http://localhost:PORT: a secure context, as https would be
 	listener *tracked
-	forward  *httputil.ReverseProxy
+	forward  *rig.Turns
 
 	mu       sync.Mutex
-	nodes    []*url.URL
-	turn     int
 	refuses  []func(*http.Request) bool
 	holds    func(*http.Request) bool
 	requests []string
@@ -31,12 +29,9 @@ type proxy struct {
 func newProxy(t testing.TB) *proxy {
 	t.Helper()
 	l := listen(t)
-	p := &proxy{url: origin(l), listener: &tracked{Listener: l, open: map[net.Conn]bool{}}}
-	transport := &http.Transport{MaxIdleConnsPerHost: 16}
-	p.forward = &httputil.ReverseProxy{Rewrite: p.rewrite, Transport: transport, FlushInterval: -1,
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
+	p := &proxy{url: origin(l), listener: &tracked{Listener: l, open: map[net.Conn]bool{}}, forward: rig.NewTurns(t)}
 	serve(t, p.listener, p)
-	t.Cleanup(func() { p.listener.cut(); transport.CloseIdleConnections() })
+	t.Cleanup(p.listener.cut)
 	return p
 }
 
@@ -63,15 +58,6 @@ func serve(t testing.TB, l net.Listener, h http.Handler) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }() // it ends by Close
 	t.Cleanup(func() { s.Close(); <-done })
-}
-
-func (p *proxy) rewrite(r *httputil.ProxyRequest) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.turn++
-	r.SetURL(p.nodes[p.turn%len(p.nodes)])
-	r.Out.Host = r.In.Host
-	r.SetXForwarded()
 }
 
 // ServeHTTP implements http.Handler.
@@ -129,16 +115,7 @@ func (p *proxy) allow() {
 // to sends further requests to these nodes.
 func (p *proxy) to(t testing.TB, bases ...string) {
 	t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.nodes = nil
-	for _, base := range bases {
-		u, err := url.Parse(base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.nodes = append(p.nodes, u)
-	}
+	p.forward.To(t, bases...)
 }
 
 // offline takes the network away: nothing is accepted any more, and what is open

@@ -72,6 +72,29 @@ func (p *Page) Start(scan bool) *Browser {
 	return b
 }
 
+// Decide has the user of a phone go through the page: they say who they are, the
+// phone decides, and where the page then goes is given. Who approves grants scopes.
+func (p *Page) Decide(phone *api.Phone, how session.Decision, scopes ...string) string {
+	p.t.Helper()
+	if a := p.Send(operation.Start, "method", "identify", "user", phone.Token); !a.Success {
+		p.t.Fatalf("identify answered %+v", a)
+	}
+	b, ends, code := p.Start(false), operation.Status, ""
+	if how == session.Approve {
+		code = b.Session.AutoPassword
+	} else {
+		ends, scopes = operation.Cancel, nil // the page offers another try, and the user wants none
+	}
+	if _, err := phone.Verify(Ctx(p.t), p.rig.Claim(phone, b.Session.SessionID, ""), how, code, scopes); err != nil {
+		p.t.Fatalf("verify: %v", err)
+	}
+	a := p.Send(ends)
+	if a.Data.Location == "" {
+		p.t.Fatalf("the page goes nowhere: %+v", a)
+	}
+	return a.Data.Location
+}
+
 // Take gives the operation's end, as whoever began it takes it: on node n.
 func (p *Page) Take(n int) (operation.Operation, error) {
 	_, secret, _ := strings.Cut(p.Cookie, ".")

@@ -146,23 +146,25 @@ func (s *surfer) authn(id, body string) api.AuthnResponse {
 // the location that the page goes to is given.
 func (s *surfer) approve(begun reply, p *api.Phone, scopes ...string) string {
 	s.t.Helper()
-	id := operationOf(s.t, s.r, begun)
-	if a := s.authn(id, `{"type":"start","data":{"method":"identify","user":"`+p.Token+`"}}`); !a.Success {
-		s.t.Fatalf("identify: %+v", a)
+	id, to := operationOf(s.t, s.r, begun), straight{}
+	if x, ok := s.http.Transport.(straight); ok {
+		to = x
 	}
-	a := s.authn(id, `{"type":"start","data":{"method":"device","challenge":"`+session.ChallengeOf(rig.NewVerifier())+`"}}`)
-	if !a.Success || a.Data.SessionID == "" {
-		s.t.Fatalf("device: %+v", a)
+	location := s.r.Page(to.n, id, s.cookies()).Decide(p, session.Approve, scopes...)
+	if !strings.HasPrefix(location, s.r.Issuer+"/oidc/authorize/") {
+		s.t.Fatalf("the page goes to %s", location)
 	}
-	c := s.r.Claim(p, a.Data.SessionID, "")
-	if _, err := p.Verify(rig.Ctx(s.t), c, session.Approve, a.Data.AutoPassword, scopes); err != nil {
-		s.t.Fatalf("verify: %v", err)
+	return location
+}
+
+// cookies are what the browser sends to the issuer, as a header.
+func (s *surfer) cookies() string {
+	s.t.Helper()
+	q := request(s.t, http.MethodGet, s.r.Issuer, nil)
+	for _, c := range s.http.Jar.Cookies(q.URL) {
+		q.AddCookie(c)
 	}
-	done := s.authn(id, `{"type":"status"}`)
-	if done.Type != "complete" || !strings.HasPrefix(done.Data.Location, s.r.Issuer+"/oidc/authorize/") {
-		s.t.Fatalf("status: %+v", done)
-	}
-	return done.Data.Location
+	return q.Header.Get("Cookie")
 }
 
 func operationOf(t *testing.T, r *rig.Rig, begun reply) string {
