@@ -178,7 +178,11 @@ func (d *door) refuse(a *answer, x *exchange, p problem) {
 			p.status = http.StatusUnauthorized
 		}
 		if p.status == http.StatusUnauthorized || p.status == http.StatusForbidden {
-			a.header["Www-Authenticate"] = []string{`Bearer error="` + p.Code + `"`, `DPoP error="` + p.Code + `", algs="ES256"`}
+			plain := p.Code
+			if plain == "invalid_dpop_proof" { // no error of a Bearer token (RFC 6750 §3.1)
+				plain = "invalid_token"
+			}
+			a.header["Www-Authenticate"] = []string{`Bearer error="` + plain + `"`, `DPoP error="` + p.Code + `", algs="ES256"`}
 		}
 	}
 	a.json(p.status, p)
