@@ -35,7 +35,7 @@ help: ## list the targets
 .PHONY: test
 # One package at a time: the tests hold the server to answering within a second, which two of them with the race
 # detector on would make a matter of luck on a small machine.
-test: tools build vet lint web-check ## install what is missing, build, vet, lint and run every test with -race
+test: tools build vet lint web-check peers ## install what is missing, build, vet, lint and run every test with -race
 	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 15m $(TESTFLAGS) ./...
 
 # The tests start redis-server processes of their own on free ports; one that Debian started on 6379 is left alone.
@@ -65,6 +65,16 @@ WEB_STAMP := web/node_modules/.installed-$(shell sha256sum web/package-lock.json
 $(WEB_STAMP):
 	cd web && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
+
+PEERS_STAMP := test/peers/node_modules/.installed-$(shell sha256sum test/peers/package-lock.json | cut -c 1-12)
+
+$(PEERS_STAMP):
+	cd test/peers && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+# Clients of OpenID Connect that others wrote: the tests run them against the server.
+.PHONY: peers
+peers: tools $(PEERS_STAMP)
 
 .PHONY: web
 web: $(WEB_STAMP) ## build the pages and the browser SDK (the result is committed)
@@ -126,4 +136,4 @@ docs: ## regenerate the generated pages
 
 .PHONY: clean
 clean: ## remove what was built, the linter too
-	rm -rf .bin countersign web/node_modules web/.test
+	rm -rf .bin countersign web/node_modules web/.test test/peers/node_modules

@@ -11,6 +11,7 @@ import (
 
 	"countersign/api"
 	"countersign/crypto/p256"
+	"countersign/device"
 	"countersign/session"
 	"countersign/ws"
 )
@@ -141,6 +142,25 @@ func (r *Rig) Phone(n int) *api.Phone {
 	r.T.Helper()
 	p := r.NewPhone(n)
 	if _, err := p.Enrol(Ctx(r.T), "", "Alice's phone", "test"); err != nil {
+		r.T.Fatalf("enrol: %v", err)
+	}
+	return p
+}
+
+// PhoneOf enrols a phone of a new identity with claims, talking to node n.
+func (r *Rig) PhoneOf(n int, claims device.Claims) *api.Phone {
+	r.T.Helper()
+	registry := r.Nodes[n].Server.Registry()
+	identity, err := registry.Add(Ctx(r.T), claims)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	code, _, err := registry.NewCode(Ctx(r.T), identity.ID)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	p := r.NewPhone(n)
+	if _, err := p.Enrol(Ctx(r.T), string(code), "Alice's phone", "test"); err != nil {
 		r.T.Fatalf("enrol: %v", err)
 	}
 	return p

@@ -1,0 +1,58 @@
+// The way a judge and the Go side talk (judge_test.go): one line of JSON each way, in turn.
+import { createInterface } from 'node:readline';
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+
+async function hear() {
+  const { value, done } = await lines.next();
+  if (done) throw new Error('nobody is there any more');
+  return JSON.parse(value);
+}
+
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+async function ask(what, members = {}) {
+  say({ ask: what, ...members });
+  return hear();
+}
+
+/** Everything that a person does, or that whoever runs the server does. */
+const people = {
+  /**
+   * The user's browser opens an address and goes wherever that leads; on the login page the phone approves or denies.
+   * Gives the request that the client then gets: a URL, or a Request if a form is posted to it.
+   */
+  async visit(address, { phone = 'approve', scopes = [] } = {}) {
+    const { url, form, status, text } = await ask('visit', { url: String(address), phone, scopes });
+    if (status !== undefined) throw new Error(`the browser stays at ${url}: ${status} ${text}`);
+    return form === undefined ? new URL(url) : new Request(url, { method: 'POST', body: new URLSearchParams(form) });
+  },
+  /** The user takes a browser that knows nothing. */
+  forget: () => ask('forget'),
+  /** How often a path of the server was asked for so far. */
+  count: async (path) => (await ask('count', { path })).count,
+  /** The operator makes a new signing key; gives its kid. It signs some seconds later. */
+  rotate: async () => (await ask('rotate')).kid,
+};
+
+/** Tells the story that is asked for, or lists them. A story that does not hold throws. */
+export async function judge(stories) {
+  const { story, ...known } = await hear();
+  if (story === undefined) {
+    say({ stories: Object.keys(stories) });
+  } else {
+    await stories[story]({ ...known, ...people });
+    say({ done: true });
+  }
+  lines.return();
+}
+
+/** A client's key as the Web Cryptography API has it, and its kid. */
+export async function signingKey({ kid, alg, private: pkcs8 }) {
+  const algorithm = {
+    ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+    RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+    PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
+  }[alg];
+  return { key: await crypto.subtle.importKey('pkcs8', Buffer.from(pkcs8, 'base64'), algorithm, false, ['sign']), kid };
+}

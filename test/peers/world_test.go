@@ -1,0 +1,153 @@
+package peers
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"countersign/server"
+	"countersign/test/rig"
+)
+
+// A world is two nodes behind a proxy, and every kind of client.
+type world struct {
+	*rig.Rig
+	clients map[string]client
+
+	mu       sync.Mutex
+	requests map[string]int // by path
+}
+
+// A client is what a judge is told of one that is registered.
+type client struct {
+	ID       string `json:"id"`
+	Redirect string `json:"redirect"`
+	Secret   string `json:"secret,omitempty"`
+	Keys     []key  `json:"keys,omitempty"`
+}
+
+// A key is one that a client signs its assertions with.
+type key struct {
+	KID     string `json:"kid"`
+	Alg     string `json:"alg"`
+	Private string `json:"private"` // PKCS #8, base64
+	public  map[string]string
+}
+
+// awkward is a secret that HTTP Basic may not carry as it is (RFC 6749 §2.3.1).
+const awkward = "100 % secret: a+b=c & é/%41"
+
+// newWorld starts the system; it ends with the test.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{requests: map[string]int{}, clients: map[string]client{
+		"open":     {ID: "demo", Redirect: "https://bank.example/callback"},
+		"secret":   {ID: "shop", Redirect: "https://shop.example/callback", Secret: rig.ShopSecret},
+		"tenant":   {ID: "tenant", Redirect: "https://tenant.example/callback?tenant=1", Secret: rig.ShopSecret},
+		"keys":     {ID: "keys", Redirect: "https://keys.example/callback", Keys: newKeys(t)},
+		"bound":    {ID: "bound", Redirect: "https://bound.example/callback"},
+		"pushed":   {ID: "pushed", Redirect: "https://pushed.example/callback", Secret: awkward},
+		"pairwise": {ID: "pair", Redirect: "https://pair.example/callback", Secret: rig.ShopSecret},
+	}}
+
+	turns := rig.NewTurns(t)
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		w.requests[r.URL.Path]++
+		w.mu.Unlock()
+		turns.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(front.Close)
+	w.Rig = rig.New(t, rig.Options{Issuer: front.URL, Configure: w.configure, Secrets: w.secrets})
+	turns.To(t, w.Nodes[0].Base, w.Nodes[1].Base)
+	return w
+}
+
+// configure registers the clients.
+func (w *world) configure(c *server.Config) {
+	like := c.Services[0]
+	c.Services = nil
+	for name, x := range w.clients {
+		s := like
+		s.ID, s.Name, s.RedirectURIs = x.ID, "Acme "+x.ID, []string{x.Redirect}
+		s.RequireDPoP, s.RequirePAR = name == "bound", name == "pushed"
+		if name == "pairwise" {
+			s.Subject = "pairwise"
+		}
+		c.Services = append(c.Services, s)
+	}
+}
+
+func (w *world) secrets(s *server.Secrets) {
+	s.Services = map[string]server.ServiceSecrets{}
+	for _, x := range w.clients {
+		var known server.ServiceSecrets
+		if x.Secret != "" {
+			known.Secret = []byte(x.Secret)
+		}
+		if x.Keys != nil {
+			var set struct {
+				Keys []map[string]string `json:"keys"`
+			}
+			for _, k := range x.Keys {
+				set.Keys = append(set.Keys, k.public)
+			}
+			known.ClientKeys, _ = json.Marshal(set) // texts always have JSON
+		}
+		if known.Secret != nil || known.ClientKeys != nil {
+			s.Services[x.ID] = known
+		}
+	}
+}
+
+// asked counts the requests for a path.
+func (w *world) asked(path string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.requests[path]
+}
+
+// newKeys makes one key for each algorithm that the provider takes.
+func newKeys(t *testing.T) []key {
+	t.Helper()
+	b64 := base64.RawURLEncoding.EncodeToString
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, err := curve.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prime, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, e := b64(prime.N.Bytes()), b64(big.NewInt(int64(prime.E)).Bytes())
+	return []key{
+		newKey(t, curve, "ES256", map[string]string{"kty": "EC", "crv": "P-256", "x": b64(point[1:33]), "y": b64(point[33:])}),
+		newKey(t, prime, "RS256", map[string]string{"kty": "RSA", "n": n, "e": e}),
+		newKey(t, prime, "PS256", map[string]string{"kty": "RSA", "n": n, "e": e}),
+	}
+}
+
+func newKey(t *testing.T, private crypto.PrivateKey, alg string, public map[string]string) key {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := key{KID: "by-" + alg, Alg: alg, Private: base64.StdEncoding.EncodeToString(der), public: public}
+	k.public["kid"], k.public["alg"], k.public["use"] = k.KID, alg, "sig"
+	return k
+}
