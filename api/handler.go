@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -32,9 +33,14 @@ type Handler struct {
 	Phones         *ws.Phones
 	Operations     *operation.Service
 	Cookies        cookie.Jar
-	Provider       *oidc.Provider
-	OIDC           http.Handler // the provider's
-	Keys           interface{ Ring() keyring.Ring }
+	// Guesses counts wrong secrets of services; see oidc.Limiter.
+	Guesses interface {
+		CountGuess(ctx context.Context, address string) error
+		Guessing(address string) error
+	}
+	Provider *oidc.Provider
+	OIDC     http.Handler // the provider's
+	Keys     interface{ Ring() keyring.Ring }
 	// Unavailable says whether an error means that the store cannot be reached.
 	Unavailable func(error) bool
 	Log         *slog.Logger
@@ -74,6 +80,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	e.GET("/openapi.yaml", h.openapi)
 	e.GET("/.well-known/jwks.json", h.jwks, anyOrigin)
 	e.GET("/.well-known/openid-configuration", h.discovery, anyOrigin)
+	e.GET("/.well-known/oauth-authorization-server", h.discovery, anyOrigin) // RFC 8414 §3
 }
 
 const requestKey = "requestId"

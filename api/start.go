@@ -185,11 +185,7 @@ func (h *Handler) service(r *http.Request, id *string) (p session.RelyingParty, 
 		if !basic || id != nil && *id != name {
 			return p, false, failed
 		}
-		p, known := h.Sessions.Parties.Party(name)
-		if !p.Secret(secret) || !known {
-			return p, false, failed
-		}
-		return p, true, nil
+		return h.authenticate(r, name, secret)
 	case id == nil:
 		return p, false, malformed("serviceId")
 	}
@@ -202,6 +198,23 @@ func (h *Handler) service(r *http.Request, id *string) (p session.RelyingParty, 
 		return p, false, refuse("origin_not_allowed", "this origin may not start sessions of this service")
 	}
 	return p, false, nil
+}
+
+// authenticate checks a service's secret. Wrong ones are counted by the address
+// they come from (RFC 6749 §2.3.1).
+func (h *Handler) authenticate(r *http.Request, name, secret string) (session.RelyingParty, bool, error) {
+	from := countedAs(h.caller(r))
+	if err := h.Guesses.Guessing(from); err != nil {
+		return session.RelyingParty{}, false, err
+	}
+	p, known := h.Sessions.Parties.Party(name)
+	if p.Secret(secret) && known {
+		return p, true, nil
+	}
+	if err := h.Guesses.CountGuess(r.Context(), from); err != nil {
+		return session.RelyingParty{}, false, err
+	}
+	return session.RelyingParty{}, false, refuse("service_auth_failed", "wrong service or secret")
 }
 
 // requester is who the phone is told of: for a page what the server saw, for a

@@ -155,6 +155,12 @@ func (d *door) answerError(a *answer, r *http.Request, x *exchange, p problem) {
 		p.status = http.StatusBadRequest
 	}
 	d.refuse(a, x, p)
+	if _, _, basic := r.BasicAuth(); basic && p.Code == "invalid_client" {
+		// That there were too many is told with the next one.
+		if err := d.Limiter.CountGuess(r.Context(), caller(r.Context())); err != nil && !errors.As(err, &limited) {
+			d.Log.WarnContext(r.Context(), "oidc: a wrong secret was not counted", "error", err)
+		}
+	}
 	if p.Code == "invalid_client" && r.Header.Get("Authorization") != "" {
 		a.header.Set("WWW-Authenticate", `Basic realm="countersign"`)
 	}
@@ -183,6 +189,9 @@ func (d *door) refuse(a *answer, x *exchange, p problem) {
 				plain = "invalid_token"
 			}
 			a.header["Www-Authenticate"] = []string{`Bearer error="` + plain + `"`, `DPoP error="` + p.Code + `", algs="ES256"`}
+			if p.Code == "" {
+				a.header["Www-Authenticate"] = []string{`Bearer`, `DPoP algs="ES256"`}
+			}
 		}
 	}
 	a.json(p.status, p)

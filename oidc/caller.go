@@ -15,6 +15,12 @@ type Limiter interface {
 	// or not there is one. device.LimitedError if the service has made too many,
 	// of all users or of this one.
 	CountBackchannel(ctx context.Context, service, user string) error
+	// CountGuess counts a wrong secret of a client that came from an address.
+	// device.LimitedError if there were too many.
+	CountGuess(ctx context.Context, address string) error
+	// Guessing is the device.LimitedError of an address that sent too many wrong
+	// secrets, as far as this node knows, which it need not ask anybody for.
+	Guessing(address string) error
 }
 
 type callerKey struct{}
@@ -25,11 +31,14 @@ func WithCaller(ctx context.Context, address string) context.Context {
 	return context.WithValue(ctx, callerKey{}, address)
 }
 
-// count counts a request that is about to be stored.
-func (p *Provider) count(ctx context.Context) error {
+// caller is the address of [WithCaller].
+func caller(ctx context.Context) string {
 	address, _ := ctx.Value(callerKey{}).(string)
-	return p.Limiter.CountRequest(ctx, address)
+	return address
 }
+
+// count counts a request that is about to be stored.
+func (p *Provider) count(ctx context.Context) error { return p.Limiter.CountRequest(ctx, caller(ctx)) }
 
 // pushed keeps the wishes of a pushed request, and counts what clients push that
 // anybody can pretend to be. Those that authenticate push for all their users from

@@ -7,13 +7,12 @@ import (
 	"errors"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"countersign/session"
+	"countersign/device"
 )
 
 // door stands before the library: it refuses what must not reach it, and mends
@@ -107,7 +106,7 @@ func (d *door) cors(a *answer, r *http.Request) bool {
 
 // problem is an error of RFC 6749 §5.2.
 type problem struct {
-	Code string `json:"error"`
+	Code string `json:"error,omitempty"`
 	Text string `json:"error_description,omitempty"`
 
 	status int
@@ -140,14 +139,7 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 		return nil
 	}
 	if x.path == pathAuthorize || x.path == pathPAR || x.path == pathBackchannel {
-		problem := lenient(r)
-		if problem == nil && x.path == pathBackchannel {
-			problem = d.backchannel(r)
-		}
-		if problem == nil {
-			problem = d.strict(r, x)
-		}
-		if problem != nil || x.path == pathAuthorize {
+		if problem := d.request(r, x); problem != nil || x.path == pathAuthorize {
 			return problem
 		}
 	}
@@ -158,82 +150,17 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 		return problem
 	}
 	d.plainBasic(r)
+	if _, _, basic := r.BasicAuth(); basic {
+		if limited := (device.LimitedError{}); errors.As(d.Limiter.Guessing(caller(r.Context())), &limited) {
+			x.after = limited.After
+			return &problem{"temporarily_unavailable", "too many wrong secrets came from this address", http.StatusTooManyRequests}
+		}
+	}
 	c, known := d.claimedClient(r)
 	x.client = c.ID
 	if x.path == pathIntrospect && known && d.isPublic(c) {
 		return &problem{"invalid_client", "only clients that authenticate may ask", http.StatusUnauthorized}
 	}
-	return nil
-}
-
-// lenient drops wishes that are none of ours to fulfil: acr_values is voluntary
-// (OpenID Connect Core §3.1.2.1), and the library refuses what it does not know.
-// A response_mode that there is not stays a mistake, but under a name that the
-// library does not know either: it answers those it knows by JSON instead of a
-// redirect, or has the answer signed, though none of them was switched on.
-func lenient(r *http.Request) *problem {
-	if age := r.Form.Get("max_age"); age != "" {
-		if n, err := strconv.Atoi(age); err != nil || n < 0 {
-			return &problem{"invalid_request", "max_age is not a number of seconds", http.StatusBadRequest}
-		}
-	}
-	ours := []string{session.Typed, session.Scanned, session.Compared, session.SameDevice}
-	drop := func(name string, known []string, values url.Values) {
-		var kept []string
-		for _, v := range strings.Fields(values.Get(name)) {
-			if slices.Contains(known, v) {
-				kept = append(kept, v)
-			}
-		}
-		if values.Has(name) {
-			values.Set(name, strings.Join(kept, " "))
-		}
-	}
-	query := r.URL.Query()
-	for _, values := range []url.Values{query, r.PostForm, r.Form} {
-		if r.URL.Path == pathAuthorize && values.Has("request_uri") {
-			pushedOnly(values)
-		}
-		if mode := values.Get("response_mode"); mode != "" && !slices.Contains([]string{"query", "fragment", "form_post"}, mode) {
-			values.Set("response_mode", "unknown")
-		}
-		drop("acr_values", ours, values)
-		drop("display", []string{"page", "popup", "touch", "wap"}, values)
-	}
-	r.URL.RawQuery = query.Encode()
-	return nil
-}
-
-// strict refuses what the library would take for something that it is not.
-//   - It compares redirect URIs after it has parsed them, and what is no text of
-//     its own parse, such as one with an empty fragment, is none that is registered.
-//   - Of our signatures it takes any as an id_token_hint, and of id_tokens none
-//     whose time is up; it is read here, and the library does not see it.
-func (d *door) strict(r *http.Request, x *exchange) *problem {
-	uri := r.Form.Get("redirect_uri")
-	if u, err := url.Parse(uri); err == nil && u.String() != uri {
-		id := r.Form.Get("client_id")
-		c, _ := d.client(id)
-		d.Log.WarnContext(r.Context(), "oidc: a redirect_uri is not written as any is registered", "client", clip(id), "parsed", clip(withoutQuery(uri)), "registered", withoutQueries(c.RedirectURIs))
-		return &problem{"invalid_request", "the redirect_uri is not registered", http.StatusBadRequest}
-	}
-	if locales := r.Form.Get("ui_locales"); len(locales) <= 100 {
-		x.wishes.Locales = locales
-	}
-	token := r.Form.Get("id_token_hint")
-	if token == "" {
-		return nil
-	}
-	h, err := d.readHint(token)
-	if err != nil {
-		return &problem{"invalid_request", "the id_token_hint is no id_token", http.StatusBadRequest}
-	}
-	x.wishes.User = d.party(h.Client).Identity(tokenID(h.Subject))
-	query := r.URL.Query()
-	for _, values := range []url.Values{query, r.PostForm, r.Form} {
-		values.Del("id_token_hint")
-	}
-	r.URL.RawQuery = query.Encode()
 	return nil
 }
 
@@ -251,21 +178,14 @@ func (d *door) assertion(r *http.Request) *problem {
 	return nil
 }
 
-// pushedOnly leaves of a request that was pushed what names it: what the browser
-// adds counts for nothing (RFC 9126 §4, RFC 9101 §6.3). The library would take it.
-func pushedOnly(values url.Values) {
-	for name := range values {
-		if !slices.Contains([]string{"client_id", "request_uri"}, name) {
-			values.Del(name)
-		}
-	}
-}
-
 // bearer checks the scheme, type and audience of what userinfo is asked with: an
 // access token for it (RFC 9700 §2.3), as DPoP if and only if it is bound to a key
 // (RFC 9449 §7.1). Its signature is the library's business. The scope is kept for
 // userinfo, which the library asks for what the grant has: a token may have less.
 func bearer(r *http.Request, x *exchange, audience string) *problem {
+	if r.Header.Get("Authorization") == "" {
+		return &problem{status: http.StatusUnauthorized} // nobody tried, so there is no error to name (RFC 6750 §3.1)
+	}
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	bad := &problem{"invalid_token", "", http.StatusUnauthorized}
 	if !ok || len(r.Header.Values("Authorization")) != 1 {

@@ -2,12 +2,10 @@ package oidc
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"countersign/device"
 	"countersign/operation"
@@ -73,26 +71,6 @@ func refuse(code goidc.ErrorCode, text string) (goidc.Status, error) {
 	return goidc.StatusFailure, goidc.NewError(code, text)
 }
 
-// prompt is the parameter's meaning; login stands for every value that wants a
-// step: the phone shows what is granted, so consent is one.
-func prompt(value goidc.PromptType) (none, login bool, err error) {
-	words := strings.Fields(string(value))
-	for _, word := range words {
-		switch goidc.PromptType(word) {
-		case goidc.PromptTypeNone:
-			none = true
-		case goidc.PromptTypeLogin, goidc.PromptTypeConsent, goidc.PromptTypeSelectAccount:
-			login = true
-		default:
-			return false, false, goidc.NewError(goidc.ErrorCodeInvalidRequest, "unknown prompt")
-		}
-	}
-	if none && len(words) > 1 {
-		return false, false, goidc.NewError(goidc.ErrorCodeInvalidRequest, "prompt none goes with no other")
-	}
-	return none, login, nil
-}
-
 // first answers by the browser login, or begins an operation.
 func (l *login) first() (goidc.Status, error) {
 	none, forced, err := prompt(l.as.Prompt)
@@ -149,35 +127,6 @@ func (l *login) meant() device.TokenID {
 // hinted is the identity of the id_token_hint; empty: there was none. Nobody else
 // may then log in (OpenID Connect Core §3.1.2.2).
 func (l *login) hinted() device.TokenID { return wishesOf(l.as).User }
-
-// wishes are parameters of a request that the library is not told, or does not
-// keep. They are in the request's Store, as a text.
-type wishes struct {
-	User    device.TokenID `json:"user,omitempty"`    // of the id_token_hint
-	Locales string         `json:"locales,omitempty"` // ui_locales
-}
-
-const wishesName = "wishes"
-
-// put keeps the wishes with their request. Those that came with it stay, whatever
-// later requests for its address bring.
-func (w wishes) put(as *goidc.AuthnSession) error {
-	if as.Store == nil {
-		as.Store = map[string]any{}
-	}
-	if _, kept := as.Store[wishesName]; kept {
-		return nil
-	}
-	b, err := json.Marshal(w)
-	as.Store[wishesName] = string(b)
-	return err
-}
-
-func wishesOf(as *goidc.AuthnSession) (w wishes) {
-	text, _ := as.Store[wishesName].(string)
-	_ = json.Unmarshal([]byte(text), &w) // no wishes
-	return w
-}
 
 // covered says whether the user granted this service, in this browser login, all
 // that it asks for now. A login alone releases nothing that no phone has shown.

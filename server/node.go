@@ -147,6 +147,10 @@ type late struct{ to audit.Recorder }
 
 func (l *late) Record(ctx context.Context, e audit.Event) error { return l.to.Record(ctx, e) }
 
+// wrongSecrets is how many wrong secrets of services may come from one address
+// (RFC 6749 §2.3.1).
+func wrongSecrets() Rate { return Rate{30, 10 * time.Minute} }
+
 // StoreOptions are the store's part of a configuration.
 func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	rate := func(r Rate) store.Rate {
@@ -157,7 +161,7 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	}
 	l := store.Limits{
 		Initiate: rate(cfg.Limits.InitiatePerIP), Enrol: rate(cfg.Limits.EnrollPerIP), Phone: rate(cfg.Limits.VerifyPerIP),
-		Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser), PendingPerUser: cfg.Limits.PendingPerUser,
+		Guesses: rate(wrongSecrets()), Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser), PendingPerUser: cfg.Limits.PendingPerUser,
 		// The locks of wrong codes are never lifted.
 		WrongCodes: store.Rate{N: cfg.Limits.WrongCodesPerDevice.N, Per: cfg.Limits.WrongCodesPerDevice.Per},
 		FirstLock:  30 * time.Second, LongestLock: time.Hour, Outstanding: cfg.Limits.OutstandingSessions,
@@ -206,7 +210,7 @@ func (n *Node) handler() http.Handler {
 	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Sessions: n.sessions,
 		Devices: n.devices, Hub: n.hub, Phones: n.phones, Operations: n.operations,
 		Cookies: cookie.Jar{Insecure: strings.HasPrefix(n.cfg.Issuer, "http:")}, Keys: n.keys, Log: n.log, Pages: n.pages,
-		Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
+		Guesses: n.store, Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
 	h.Mount(e)
 	return n.inspected(e)
 }

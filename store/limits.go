@@ -14,12 +14,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The rules that are limited, per address but for the last.
+// The rules that are limited, per address but for the last two.
 const (
 	initiateRule = "initiate"
 	enrolRule    = "enrol"
 	requestRule  = "request" // as many as initiateRule lets through, counted apart
 
+	guessRule   = "secret"
 	serviceRule = "backchannel"      // per service
 	userRule    = "backchannel_user" // per service and user
 )
@@ -77,6 +78,22 @@ func (st *Store) CountRequest(ctx context.Context, address string) error {
 	}
 	return st.limited(ctx, requestRule, address, limit)
 }
+
+// CountGuess implements oidc.Limiter.
+func (st *Store) CountGuess(ctx context.Context, address string) error {
+	pipe := st.db.Pipeline()
+	limit := st.queueLimit(ctx, pipe, guessRule, st.Limits.Guesses, address)
+	if limit == nil {
+		return nil
+	}
+	if err := st.settle(ctx, pipe, limit); err != nil {
+		return unavailable(err)
+	}
+	return st.limited(ctx, guessRule, address, limit)
+}
+
+// Guessing implements oidc.Limiter.
+func (st *Store) Guessing(address string) error { return st.refusedBefore(guessRule, address) }
 
 // CountBackchannel implements oidc.Limiter: it counts a service's requests, and
 // those of them that are about one user, whom other services' requests are not

@@ -30,6 +30,7 @@ type Rate struct {
 // of the configuration.
 type Limits struct {
 	Initiate, Enrol, Phone Rate // per address
+	Guesses                Rate // wrong secrets of services, per address
 	Backchannel            Rate // CIBA requests of a service
 	BackchannelPerUser     Rate // … about one user
 	PendingPerUser         int

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,5 +71,49 @@ func TestOIDCWishes(t *testing.T) {
 				t.Errorf("%s, %s: somebody else: %v", what, how, q)
 			}
 		}
+	}
+}
+
+// What would be refused when the browser comes is refused when it is pushed (RFC
+// 9126 §2.1), and says why.
+func TestOIDCPushedMistakes(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	p := newParty(t, r, 0, rig.Shop, rig.ShopSecret, shopCallback)
+	for what, x := range map[string]struct{ name, value, code string }{
+		"a request object":      {"request", "x.y.z", "request_not_supported"},
+		"prompt none and more":  {"prompt", "none login", "invalid_request"},
+		"an unknown prompt":     {"prompt", "sometimes", "invalid_request"},
+		"an answer in the hash": {"response_mode", "fragment", "invalid_request"},
+		"an answer by JWT":      {"response_mode", "query.jwt", "invalid_request"},
+	} {
+		whole, err := url.Parse(p.url(x.name, x.value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pairs []string
+		for name, values := range whole.Query() {
+			pairs = append(pairs, name, values[0])
+		}
+		wantError(t, what, post(t, r, 0, "/oidc/par", shopAuth(), pairs...), http.StatusBadRequest, x.code)
+	}
+	s := newSurfer(t, r, 0)
+	if q := p.back(s.get(p.url("response_mode", "fragment"))); q.Get("error") != "invalid_request" {
+		t.Errorf("an answer in the hash: %v", q)
+	}
+	a := s.get(r.Issuer + "/oidc/authorize?" + url.Values{"client_id": {rig.Shop}, "request": {"x.y.z"}}.Encode())
+	if a.status != http.StatusBadRequest || a.location != nil || !strings.Contains(a.body, "Request objects (the parameter request) are not supported here.") {
+		t.Errorf("%d %v %s", a.status, a.location, a.body)
+	}
+	if a := fetch(t, &http.Client{Transport: straight{r, 0}}, request(t, http.MethodGet, r.Issuer+"/oidc/userinfo", nil)); a.status != http.StatusUnauthorized ||
+		strings.Join(a.head.Values("WWW-Authenticate"), ", ") != `Bearer, DPoP algs="ES256"` {
+		t.Errorf("userinfo without a token: %d %v", a.status, a.head)
+	}
+	both := []string{}
+	for _, path := range []string{"openid-configuration", "oauth-authorization-server"} {
+		both = append(both, s.get(r.Issuer+"/.well-known/"+path).body)
+	}
+	if both[0] != both[1] || !strings.Contains(both[0], `"end_session_endpoint":"`+r.Issuer+`/oidc/end-session"`) {
+		t.Errorf("metadata: %v", both)
 	}
 }

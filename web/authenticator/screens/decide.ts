@@ -165,8 +165,9 @@ function decisionView(app: App, session: OpenSession, outcome: Outcome): { reado
     gate.hidden = true;
   }, 500));
   panel.element.tabIndex = -1;
+  const warning = h('p', { class: 'help', 'data-testid': 'begun' }, 'Decline if you did not begin this yourself just now.');
   return {
-    parts: [panel.element, timer.element, ...code.parts, error, gate, h('div', { class: 'pair' }, decline, approve), report],
+    parts: [panel.element, timer.element, ...code.parts, error, gate, warning, h('div', { class: 'pair' }, decline, approve), report],
     stop: () => {
       panel.stop();
       timer.stop();
