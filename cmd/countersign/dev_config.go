@@ -94,7 +94,7 @@ func (d *development) services() string {
       allowed: [identity:name, identity:birthdate, identity:age_over_18, identity:email]
       default: [identity:name]
 `
-	text := fmt.Sprintf("services:\n  - id: demo\n    name: Acme Bank\n    origins: [%s]\n", quoted(origins)) + scopes
+	text := fmt.Sprintf("services:\n  - id: demo\n    name: Acme Bank\n    origins: [%s]\n    redirectURIs: [\"http://127.0.0.1/callback\"]\n", quoted(origins)) + scopes
 	if d.bankOrigin != "" {
 		text += fmt.Sprintf("  - id: %s\n    name: Acme Bank\n    origins: [%q]\n    returnURL: %q\n    modes: [enter, scan]\n",
 			bankService, d.bankOrigin, d.bankOrigin+"/login") + scopes

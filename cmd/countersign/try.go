@@ -41,7 +41,7 @@ one it is whoever scans the QR code.`,
 	cmd.Flags().StringVar(&t.responseKeyFile, "response-key-file", "", "check the hash with the service's response key in this `FILE`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return t.run(cmd.Context()) }
 	cmd.Annotations = map[string]string{"alone": "yes"}
-	cmd.AddCommand(newTryOIDC(env))
+	cmd.AddCommand(newTryOIDC(env), newTryCIBA(env))
 	return cmd
 }
 

@@ -66,6 +66,7 @@ type provider struct {
 	Token         string   `json:"token_endpoint"`
 	Userinfo      string   `json:"userinfo_endpoint"`
 	Revocation    string   `json:"revocation_endpoint"`
+	Backchannel   string   `json:"backchannel_authentication_endpoint"`
 	JWKS          string   `json:"jwks_uri"`
 	PKCE          []string `json:"code_challenge_methods_supported"`
 	NamesItself   bool     `json:"authorization_response_iss_parameter_supported"`
