@@ -6,6 +6,12 @@
 //	resume     the browser is back: what the operation's approval says becomes a
 //	           grant and a code (login.go), and a browser login (browser.go)
 //	token      a code or refresh token becomes tokens (claims.go, keep.go)
+//	bc-authorize  a back end has a user approve without a browser: a session whose
+//	           end becomes a grant (ciba.go), and is told by a notice
+//	end-session  the browser login ends, and every client hears of it (logout.go)
+//
+// What a client asks for is shaped before the library reads it (door.go,
+// request.go, hint.go).
 //
 // The protocol itself is the work of github.com/luikyv/go-oidc, which no other
 // room knows. What it leaves to its user is here: that everything single-use is

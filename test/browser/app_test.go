@@ -57,6 +57,9 @@ func TestReadBeforeApproving(t *testing.T) {
 	if math.Abs(yes[2]-no[2]) > 1 || math.Abs(yes[3]-no[3]) > 1 {
 		t.Errorf("approve is %v, decline %v", yes[2:], no[2:])
 	}
+	if said := eval[string](alice.tab, `look.find('[data-testid="begun"]').textContent`); !strings.Contains(said, "Decline if you did not begin this") {
+		t.Errorf("it says %q", said)
+	}
 	alice.read()
 	sizes := eval[[]float64](alice.tab, `[...document.querySelectorAll('[data-testid="display"] .value')].map((e) => [parseFloat(getComputedStyle(e).fontSize), e.closest('.origin') ? 1 : 0]).flat()`)
 	var origin, other float64
