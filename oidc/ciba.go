@@ -38,12 +38,12 @@ type Sessions interface {
 	Code(s session.Session) otp.Code
 }
 
-// sessionName is where a CIBA request's Store has its session, and the vault the
-// request of a session.
+// sessionName is where a CIBA request's Store has its session, which has the
+// request's id.
 const sessionName = "session"
 
-func authReqName(id string) string          { return "auth_req " + id }
-func requestOfSession(id session.ID) string { return "session " + string(id) }
+func authReqName(id string) string { return "auth_req " + id }
+
 func sessionOf(store map[string]any) string { id, _ := store[sessionName].(string); return id }
 
 // backchannel refuses of a CIBA request what the library would ignore or take for
@@ -92,7 +92,7 @@ func (p *Provider) startBackchannel(ctx context.Context, as *goidc.AuthnSession,
 		life = time.Duration(*as.RequestedExpiry) * time.Second
 		fetch = min(collect, life/2)
 	}
-	st := session.Start{Party: party, Authenticated: true, Silent: true, Asked: &user, Mode: mode, Operation: binding(as.BindingMessage), Scopes: []string{}}
+	st := session.Start{Party: party, Authenticated: true, Silent: true, Asked: &user, For: as.ID, Mode: mode, Operation: binding(as.BindingMessage), Scopes: []string{}}
 	for _, scope := range asked(as.Scopes, party) {
 		st.Scopes = append(st.Scopes, string(scope))
 	}
@@ -275,10 +275,14 @@ func (p *Provider) Ended(ctx context.Context, s session.Session) {
 
 func (p *Provider) ended(ctx context.Context, s session.Session) error {
 	k := &keeper{p}
-	as, err := k.request(ctx, requestOfSession(s.ID))
-	if errors.Is(err, goidc.ErrNotFound) {
+	rec, err := p.Vault.Load(ctx, RequestKind, s.For)
+	if errors.Is(err, ErrNotFound) {
 		return nil // it was not kept, so nobody has its auth_req_id
 	}
+	if err != nil {
+		return err
+	}
+	as, err := readRequest(rec)
 	if err != nil {
 		return err
 	}

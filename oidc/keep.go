@@ -11,7 +11,6 @@ import (
 
 	"countersign/audit"
 	"countersign/device"
-	"countersign/session"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
@@ -74,7 +73,7 @@ func (k *keeper) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 	case as.PushedAuthReqID != "":
 		rec.Names = []string{pushedName(as.PushedAuthReqID)}
 	case as.AuthReqID != "":
-		rec.Names = []string{authReqName(as.AuthReqID), requestOfSession(session.ID(sessionOf(as.Store)))}
+		rec.Names = []string{authReqName(as.AuthReqID)}
 	}
 	if err := k.Vault.Save(ctx, rec); errors.Is(err, ErrConflict) {
 		return goidc.WrapError(goidc.ErrorCodeInvalidRequest, "the request has gone on elsewhere", err)
@@ -107,8 +106,8 @@ func (k *keeper) Session(ctx context.Context, id string) (*goidc.AuthnSession, e
 		return nil, missing(err)
 	}
 	as, err := readRequest(rec)
-	if err == nil && as.Status != goidc.StatusPending {
-		return nil, goidc.ErrNotFound
+	if err == nil && (as.Status != goidc.StatusPending || as.AuthReqID != "") {
+		return nil, goidc.ErrNotFound // over, or none that a browser goes on with
 	}
 	return as, err
 }

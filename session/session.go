@@ -115,7 +115,10 @@ type Session struct {
 	Address     string // of the caller, as the limits count it
 	// Silent: who approved is answered elsewhere, so no token is made of the
 	// session, and its watcher learns no more than that it was approved.
-	Silent    bool
+	Silent bool
+	// For is the id of what a silent session was started for: an operation or,
+	// for a back end, a request of the provider.
+	For       string
 	CreatedAt time.Time
 	ExpiresAt time.Time
 

@@ -28,6 +28,8 @@ type Start struct {
 	// pairwise id, and the mode compare needs no other authentication. With
 	// Authenticated it is for a back end; see [Session.Backchannel].
 	Silent bool
+	// For is the id of what a silent session is started for.
+	For string
 	// Until is when the session has to have ended at the latest, in whole
 	// seconds; zero: it lives as long as any.
 	Until time.Time
@@ -87,7 +89,7 @@ func (svc *Service) plan(st Start) (Session, error) {
 	s := Session{
 		ID: NewID(), Secret: svc.Secrets.Master.First(), Service: p.ID, ByService: st.Authenticated,
 		Scopes: scopes, Mode: mode, Challenge: st.Challenge, ClientNonce: st.ClientNonce,
-		Operation: st.Operation, Requester: st.Requester, Origin: st.Origin, Address: st.Address, Silent: st.Silent,
+		Operation: st.Operation, Requester: st.Requester, Origin: st.Origin, Address: st.Address, Silent: st.Silent, For: st.For,
 		CreatedAt: now, ExpiresAt: ceilSecond(now.Add(svc.Lifetime)),
 	}
 	if !st.Until.IsZero() && st.Until.Before(s.ExpiresAt) {

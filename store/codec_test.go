@@ -43,7 +43,7 @@ func fullSession(t testing.TB) session.Session {
 		Challenge: "challenge", ClientNonce: "client nonce",
 		Operation: &session.Operation{Name: "transfer", Data: "100 € to bob", Form: json.RawMessage(`{"amount":"100"}`)},
 		Requester: &session.Requester{IP: "192.0.2.1", UserAgent: "Firefox on Linux", ByService: true},
-		Origin:    "https://bank.example", Address: "2001:db8::/64", Silent: true, CreatedAt: at, ExpiresAt: at.Add(2 * time.Minute),
+		Origin:    "https://bank.example", Address: "2001:db8::/64", Silent: true, For: "op_one", CreatedAt: at, ExpiresAt: at.Add(2 * time.Minute),
 		State: session.Approved,
 		Claim: &session.Claim{Token: "tok_bob", Device: "dev_bob", DeviceName: "Bob's phone", Platform: "ios", Scan: "12:code",
 			Display: "Acme Bank\nasks", FirstSeen: true},
@@ -78,9 +78,9 @@ func fullIdentity(t testing.TB) device.Identity {
 // reading this one, and write a golden record of each.
 func TestGoldenRecords(t *testing.T) {
 	s, i := fullSession(t), fullIdentity(t)
-	heard := s
-	heard.Silent = false
-	for schema, s := range map[int]session.Session{sessionSchema: heard, silentSchema: s} {
+	heard, silent := s, s
+	heard.Silent, heard.For, silent.For = false, "", ""
+	for schema, s := range map[int]session.Session{sessionSchema: heard, silentSchema: silent, ownedSchema: s} {
 		goldenRecord(t, "session", schema, encodeSession(s), func(b []byte) {
 			got, err := decodeSession(b)
 			check(t, err)
@@ -183,6 +183,9 @@ func drawSession(rt *rapid.T) session.Session {
 		Origin: text(rt), Address: text(rt), Silent: yes(rt), CreatedAt: drawTime(rt), ExpiresAt: drawTime(rt),
 		State: session.State(rapid.Uint8().Draw(rt, "state")), Attempts: count(rt), BadSignatures: count(rt),
 		Period: rapid.Int64().Draw(rt, "period"), EndedAt: drawTime(rt), LastID: count(rt),
+	}
+	if s.Silent {
+		s.For = text(rt)
 	}
 	if yes(rt) {
 		s.Operation = &session.Operation{Name: text(rt), Data: text(rt), Form: rapid.SliceOf(rapid.Byte()).Draw(rt, "form")}

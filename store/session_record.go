@@ -13,16 +13,23 @@ const sessionSchema = 1
 
 // silentSchema has the same layout, and says that the session is silent. Nodes
 // that have not heard of silent sessions do not read it, and so can make no
-// token of one.
-const silentSchema = 2
+// token of one. One of ownedSchema is silent too, and says what it is for.
+const (
+	silentSchema = 2
+	ownedSchema  = 3
+)
 
 // encodeSession writes a session but for its id and version, which its key and
 // head have.
 func encodeSession(s session.Session) []byte {
 	w := &writer{b: make([]byte, 0, 1024)}
-	if s.Silent {
+	switch {
+	case s.For != "":
+		w.uint(ownedSchema)
+		w.string(s.For)
+	case s.Silent:
 		w.uint(silentSchema)
-	} else {
+	default:
 		w.uint(sessionSchema)
 	}
 	w.uint(uint64(s.Secret))
@@ -68,6 +75,8 @@ func decodeSession(b []byte) (s session.Session, err error) {
 	case sessionSchema:
 	case silentSchema:
 		s.Silent = true
+	case ownedSchema:
+		s.Silent, s.For = true, r.string()
 	default:
 		return s, errRecord
 	}
