@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -48,9 +49,13 @@ func newAcme(t *testing.T) *acme {
 	a.World = newWorld(t, func(c *server.Config) {
 		shop := c.Services[1]
 		shop.ID, shop.Name, shop.Origins, shop.ReturnURL = shopID, "Acme Shop", []string{a.shop.Origin}, ""
-		shop.RedirectURIs = []string{a.shop.Origin + callbackPath}
-		c.Services[1].RedirectURIs = []string{a.bank.Origin + callbackPath}
 		c.Services = append(c.Services, shop)
+		for i, s := range []*site{a.bank, a.shop} {
+			registered := &c.Services[1+i]
+			registered.RedirectURIs = []string{s.Origin + callbackPath}
+			registered.PostLogoutRedirectURIs, registered.BackchannelLogoutURI = []string{s.Origin + openPath}, s.backchannel()
+		}
+		c.Outgoing.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	a.startHTTPD(a.bank, a.shop)
 	a.alice = a.person("Alice Doe")
