@@ -62,7 +62,7 @@ func (d *door) endSession(a *answer, r *http.Request, x *exchange) error {
 	if !q.belongs(d.Provider, l) {
 		switch confirmed := confirms(r, secret); {
 		case confirmed && r.PostForm.Get(choice) == "no":
-			return d.Pages.SignOut(a, pageRequest(r), web.SignOut{Stage: web.SignOutStayed})
+			return d.Pages.SignOut(a, pageRequest(r), web.SignOut{Stage: web.SignOutStayed, Service: q.id})
 		case !confirmed || r.PostForm.Get(choice) != "yes":
 			return d.Pages.SignOut(a, pageRequest(r), web.SignOut{Stage: web.SignOutAsk, Service: q.id, Action: d.Issuer + pathEndSession,
 				Fields: fields(r, sentFromHere, "here", confirmation, confirmationOf(secret))})
@@ -112,7 +112,7 @@ func (q signOut) belongs(p *Provider, l *browserLogin) bool {
 // signedOut sends the browser where the client wants it, or says that it is over.
 func (d *door) signedOut(a *answer, r *http.Request, q signOut) error {
 	if q.uri == "" {
-		return d.Pages.SignOut(a, pageRequest(r), web.SignOut{Stage: web.SignOutDone})
+		return d.Pages.SignOut(a, pageRequest(r), web.SignOut{Stage: web.SignOutDone, Service: q.id})
 	}
 	uri := q.uri // as it is registered, to the letter
 	if q.state != "" {

@@ -69,6 +69,7 @@ type view struct {
 	Icon, Style, BrandStyle, Script, Logo string
 	Issuer, Service, Name, Demo           string
 	Text, Warning, ReturnURL, Operation   string
+	Monogram, Sign                        string
 }
 
 // policy is every page's: what it loads comes from here, it speaks to this server
@@ -184,7 +185,7 @@ func (p *Pages) Operation(w http.ResponseWriter, r *http.Request, operation, ser
 // or never was: which, it does not tell. Its status is 404.
 func (p *Pages) NotYours(w http.ResponseWriter, r *http.Request) error {
 	v, t := p.view(r, "")
-	v.Title, v.Text = t["notYoursTitle"], t["notYoursText"]
+	v.Sign, v.Title, v.Text = signNote, t["notYoursTitle"], t["notYoursText"]
 	return p.renderAs(w, http.StatusNotFound, "notice.html", v)
 }
 

@@ -136,9 +136,29 @@ func TestSignOut(t *testing.T) {
 		if stage == SignOutAsk && (!strings.Contains(body, `action="https://login.example.com/oidc/end-session"`) || !strings.Contains(body, "Bob&#39;s &lt;Shop&gt; möchte Sie abmelden.")) {
 			t.Errorf("%s", body)
 		}
+		for _, look := range []string{`/assets/brand.css?service=plain%2Fshop&amp;v=`, `<img class="logo" src="/assets/logo?service=plain%2Fshop&amp;v=`} {
+			if strings.Contains(body, look) != (stage == SignOutAsk) {
+				t.Errorf("%s of a service in\n%s", look, body)
+			}
+		}
 		csp := w.Header().Get("Content-Security-Policy")
 		if strings.Contains(csp, "form-action") || !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "base-uri 'none'") {
 			t.Errorf("%q", csp)
+		}
+	}
+}
+
+// A service without a logo has its first letter, and its name stays in one piece
+// among words that run the other way.
+func TestSignOutOfService(t *testing.T) {
+	p := newPages(t, Options{Brands: map[string]Brand{"ecole": {Name: "école (privée)"}}})
+	w := httptest.NewRecorder()
+	if err := p.SignOut(w, get("/oidc/end-session?ui_locales=ar"), SignOut{Stage: SignOutAsk, Service: "ecole"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`aria-hidden="true">É</span>`, "<bdi>école (privée)</bdi>", "\u2068école (privée)\u2069"} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("no %s in\n%s", want, w.Body)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"unicode"
 )
 
 // A SignOut is what the page shows that logs a browser out.
@@ -37,24 +38,48 @@ type signOutView struct {
 	Yes, No string
 }
 
+// The signs of a card, as the element draws them.
+const (
+	signYes  = "yes"
+	signNote = "note"
+)
+
 // SignOut writes a page of a logout. Its form may lead to the site that asked for
 // it, and browsers hold redirects after a form against form-action, so that is not
 // in its policy.
 func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request, s SignOut) error {
 	v, t := p.view(r, "")
+	v.Name, v.Logo, v.BrandStyle = p.o.Brands[s.Service].Name, p.Logo(s.Service), p.brandStyle(s.Service)
+	v.Monogram = monogram(v.Name)
 	out := signOutView{Fields: s.Fields, Action: template.URL(s.Action), Yes: t["signOutYes"], No: t["signOutNo"]} //nolint:gosec // an address of this server
 	switch s.Stage {
 	case SignOutAsk:
 		v.Title, v.Text = t["signOutTitle"], t["signOutText"]
-		if name := p.o.Brands[s.Service].Name; name != "" {
-			v.Text = t.say("signOutAsked", "service", name) + " " + v.Text
+		if v.Name != "" {
+			v.Text = t.say("signOutAsked", "service", isolate(v.Name, v.Dir)) + " " + v.Text
 		}
 	case SignOutDone:
-		v.Title, v.Text = t["signedOutTitle"], t["signedOutText"]
+		v.Sign, v.Title, v.Text = signYes, t["signedOutTitle"], t["signedOutText"]
 	case SignOutStayed:
-		v.Title, v.Text = t["stayedTitle"], t["stayedText"]
+		v.Sign, v.Title, v.Text = signNote, t["stayedTitle"], t["stayedText"]
 	}
-	v.BrandStyle = p.brandStyle(s.Service)
 	out.view = v
 	return p.write(w, http.StatusOK, "signout.html", out, strings.Replace(policy, "form-action 'none'; ", "", 1))
+}
+
+// monogram stands in for a logo.
+func monogram(name string) string {
+	for _, first := range name {
+		return string(unicode.ToUpper(first))
+	}
+	return ""
+}
+
+// isolate keeps a name from being torn apart between right-to-left words, by
+// Unicode's FSI and PDI, as the element does.
+func isolate(name, dir string) string {
+	if dir == "ltr" {
+		return name
+	}
+	return "\u2068" + name + "\u2069"
 }

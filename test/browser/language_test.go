@@ -9,10 +9,21 @@ import (
 	"testing"
 )
 
-// words are the texts of a language, from the file that the pages are built from.
+// words are the texts of a language, from the file that the pages are built from;
+// wordsOfPages those that pages without a script have alone.
 func words(t testing.TB, lang string) func(key string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "web", "sdk", "locales", lang+".json"))
+	return wordsIn(t, lang, "sdk", "locales")
+}
+
+func wordsOfPages(t testing.TB, lang string) func(key string) string {
+	t.Helper()
+	return wordsIn(t, lang, "pages", "texts")
+}
+
+func wordsIn(t testing.TB, lang string, folder ...string) func(key string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{"..", "..", "web"}, append(folder, lang+".json")...)...))
 	if err != nil {
 		t.Fatal(err)
 	}

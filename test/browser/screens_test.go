@@ -36,7 +36,7 @@ var folder = filepath.Join("..", "..", "docs", "screens")
 // translated says whether a screen speaks the user's language: the app and the bank
 // speak English alone.
 func translated(name string) bool {
-	return slices.Contains(states, name) || slices.Contains(operationStops, name)
+	return slices.Contains(slices.Concat(states, operationStops, logoutStops), name)
 }
 
 // Every screen is kept as a picture in every variant, for people to look at; with
@@ -75,18 +75,17 @@ func TestScreens(t *testing.T) {
 		b.wide()
 	}
 	r.run()
-	operationPictures(c)
+	loginPictures(c)
 	writeIndex(t)
 	checkPictures(t)
 }
 
-// operationPictures takes the pictures of an operation's login page, by a visit in
-// English and one in Arabic.
-func operationPictures(c *party) {
+// loginPictures takes the pictures of an operation's login page and of a logout, by
+// a visit and a goodbye in English and in Arabic.
+func loginPictures(c *party) {
 	c.t.Helper()
 	for _, lang := range []string{"en", "ar"} {
-		v := &visit{c: c, lang: lang}
-		v.stop = func(name string, b *tab) {
+		stop := func(name string, b *tab) {
 			for _, x := range variants {
 				if (x.query != "") == (lang == "ar") {
 					b.size(x.width, 600, 1).media(x.media)
@@ -96,7 +95,8 @@ func operationPictures(c *party) {
 			b.media()
 			b.wide()
 		}
-		v.run()
+		(&visit{c: c, lang: lang, stop: stop}).run()
+		(&goodbye{c: c, lang: lang, stop: stop}).run(newProfile(c.t), c.Phone(0))
 	}
 }
 
@@ -104,7 +104,7 @@ func checkPictures(t *testing.T) {
 	t.Helper()
 	want := []string{"README.md"}
 	for _, v := range variants {
-		for _, name := range slices.Concat(states, operationStops, appStops, bankStops) {
+		for _, name := range slices.Concat(states, operationStops, logoutStops, appStops, bankStops) {
 			if v.query == "" || translated(name) {
 				want = append(want, name+"-"+v.name+".png")
 			}
@@ -191,12 +191,12 @@ func writeIndex(t *testing.T) {
 	t.Helper()
 	var text strings.Builder
 	text.WriteString("# Screens\n\nWhat people see, as a browser paints it: every state of the login page, of the one that an OpenID Connect request leads to,\n" +
-		"every screen of the authenticator and every page of the demo bank. The browser tests take these pictures (`go test ./test/browser -run Screens -update`); look at them after every change of a page.\n" +
+		"every page of a logout, every screen of the authenticator and every page of the demo bank. The browser tests take these pictures (`go test ./test/browser -run Screens -update`); look at them after every change of a page.\n" +
 		"Narrow is a window of 320 pixels, which is also one of 640 at 200 %.\n")
 	for _, part := range []struct {
 		title string
 		names []string
-	}{{"Login page", states}, {"Login page of an OpenID Connect request", operationStops}, {"Authenticator", appStops}, {"Demo bank", bankStops}} {
+	}{{"Login page", states}, {"Login page of an OpenID Connect request", operationStops}, {"Logout", logoutStops}, {"Authenticator", appStops}, {"Demo bank", bankStops}} {
 		fmt.Fprintf(&text, "\n## %s\n\n| screen | pictures |\n|---|---|\n", part.title)
 		for _, name := range part.names {
 			var links []string
