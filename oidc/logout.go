@@ -49,7 +49,7 @@ func (d *door) endSession(a *answer, r *http.Request, x *exchange) error {
 	}
 	if r.Method == http.MethodPost && !r.PostForm.Has(sentFromHere) {
 		// A form of another site comes without our cookies (SameSite=Lax).
-		sendOn(a, d.Issuer+pathEndSession, fields(r, sentFromHere, "here"))
+		sendOn(a, "Log out", d.Issuer+pathEndSession, fields(r, sentFromHere, "here"))
 		return nil
 	}
 	l, secret, err := d.cookieLogin(r)

@@ -133,16 +133,17 @@ func formPost(a *answer) {
 	for _, m := range hidden().FindAllSubmatch(a.body.Bytes(), -1) {
 		list = append(list, web.Field{Name: string(m[1]), Value: html.UnescapeString(string(m[2]))})
 	}
-	sendOn(a, to, list)
+	sendOn(a, "Back to the site", to, list)
 }
 
-// sendOn writes a page that posts a form as soon as it is there.
-func sendOn(a *answer, to string, list []web.Field) {
+// sendOn writes a page that posts a form as soon as it is there, or when its user
+// says so where scripts do not run.
+func sendOn(a *answer, title, to string, list []web.Field) {
 	v := struct {
-		Action string
-		Fields []web.Field
-		Script template.JS
-	}{to, list, submit}
+		Title, Action string
+		Fields        []web.Field
+		Script        template.JS
+	}{title, to, list, submit}
 	sum := sha256.Sum256([]byte(submit))
 	plainHeaders(a, "default-src 'none'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; base-uri 'none'; frame-ancestors 'none'")
 	a.header.Del("Cross-Origin-Opener-Policy")
@@ -153,8 +154,8 @@ func sendOn(a *answer, to string, list []web.Field) {
 
 func formTemplate() *template.Template {
 	return template.Must(template.New("form").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Back to the site</title></head>
-<body><form method="post" action="{{.Action}}">{{range .Fields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
-<button>Continue</button></form><script>{{.Script}}</script></body></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title></head>
+<body><main><h1>{{.Title}}</h1><form method="post" action="{{.Action}}">{{range .Fields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
+<button>Continue</button></form></main><script>{{.Script}}</script></body></html>
 `))
 }

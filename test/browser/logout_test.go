@@ -23,12 +23,11 @@ const (
 )
 
 // loggedInAt logs somebody in at the party, in a browser that may have been used.
-func (p *party) loggedInAt(b *profile, who *api.Phone) *loginPage {
+func (p *party) loggedInAt(b *profile, who *api.Phone) (*loginPage, outcome) {
 	p.t.Helper()
 	page := p.visit(b, "prompt", "login", "login_hint", who.Token)
 	p.decide(who, session.Approve, page.code(), "identity:name")
-	p.loggedIn(page)
-	return page
+	return page, p.loggedIn(page)
 }
 
 // endSession is the address that logs out; the parameters are its query.
@@ -59,7 +58,7 @@ type goodbye struct {
 
 func (g *goodbye) run(b *profile, who *api.Phone) {
 	g.c.t.Helper()
-	page := g.c.loggedInAt(b, who)
+	page, _ := g.c.loggedInAt(b, who)
 	at := func(name, title string) {
 		g.c.t.Helper()
 		page.see(wordsOfPages(g.c.t, g.lang)(title))
@@ -113,7 +112,7 @@ func TestLogoutIsAccessible(t *testing.T) {
 // too.
 func TestLogoutRefusalsAreAccessible(t *testing.T) {
 	c := newParty(t)
-	page := c.loggedInAt(newProfile(t), c.Phone(0))
+	page, _ := c.loggedInAt(newProfile(t), c.Phone(0))
 	page.excuse("400")
 	page.visit(c.endSession("client_id", hostedID, "post_logout_redirect_uri", "https://attacker.example/bye"))
 	page.see("This logout cannot be finished")
@@ -135,7 +134,7 @@ func TestLogoutRefusalsAreAccessible(t *testing.T) {
 // of the text, whatever colour the service has.
 func TestLogoutKeyboard(t *testing.T) {
 	c := newParty(t, func(c *server.Config) { c.Services[0].Branding.Color = "#f4f4f4" })
-	page := c.loggedInAt(newProfile(t), c.Phone(0))
+	page, _ := c.loggedInAt(newProfile(t), c.Phone(0))
 	asks := c.endSession("client_id", hostedID)
 	page.visit(asks)
 	page.seeElement(yes)
@@ -164,7 +163,7 @@ func TestLogoutKeyboard(t *testing.T) {
 // without colours where nobody is known to ask.
 func TestLogoutBrand(t *testing.T) {
 	c := newParty(t, func(c *server.Config) { c.Services[1].Branding.Color = "#ffd400" })
-	page := c.loggedInAt(newProfile(t), c.Phone(0))
+	page, _ := c.loggedInAt(newProfile(t), c.Phone(0))
 	// Of a button; the last is that of what is behind it.
 	const style = `((s, under) => [s.backgroundColor, s.color, s.borderRadius, s.borderColor, s.fontWeight, s.fontSize, s.minBlockSize, under.backgroundColor])(
 		getComputedStyle(look.find(%s)), getComputedStyle(look.find(%s)))`

@@ -44,6 +44,7 @@ type outcome struct {
 	IDToken  map[string]any `json:"idToken"`
 	Userinfo map[string]any `json:"userinfo"`
 	Scope    string         `json:"scope"`
+	Raw      string         `json:"raw"` // the id_token as it came
 }
 
 // outcomePage is where every login ends, well or not.
@@ -157,9 +158,9 @@ func (p *party) tokens(ctx context.Context, code string, made attempt) (o outcom
 	if err != nil {
 		return o, err
 	}
-	raw, _ := token.Extra("id_token").(string)
+	o.Raw, _ = token.Extra("id_token").(string)
 	o.Scope, _ = token.Extra("scope").(string)
-	idToken, err := p.provider.VerifierContext(ctx, &oidc.Config{ClientID: p.oauth.ClientID}).Verify(ctx, raw)
+	idToken, err := p.provider.VerifierContext(ctx, &oidc.Config{ClientID: p.oauth.ClientID}).Verify(ctx, o.Raw)
 	if err != nil {
 		return o, err
 	}
