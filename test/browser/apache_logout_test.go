@@ -1,12 +1,16 @@
 package browser
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 
 	"countersign/api"
 	"countersign/audit"
@@ -72,21 +76,51 @@ func (a *acme) told(s *site, times int) {
 	})
 }
 
+// cookies are those of the browser for some addresses.
+func (b *tab) cookies(urls ...string) (found []*network.Cookie) {
+	b.t.Helper()
+	b.call("cookies", func(ctx context.Context) error {
+		got, err := chromedp.Call(ctx, network.GetCookies, network.GetCookiesParams{URLs: urls})
+		found = got.Cookies
+		return err
+	})
+	return found
+}
+
+// putBack gives the browser cookies that it had.
+func (b *tab) putBack(cookies []*network.Cookie) {
+	b.t.Helper()
+	b.call("put cookies back", func(ctx context.Context) error {
+		p := network.SetCookiesParams{}
+		for _, c := range cookies {
+			p.Cookies = append(p.Cookies, &network.CookieParam{Name: c.Name, Value: c.Value, Domain: c.Domain, Path: c.Path, HTTPOnly: c.HTTPOnly, SameSite: c.SameSite})
+		}
+		_, err := chromedp.Call(ctx, network.SetCookies, p)
+		return err
+	})
+}
+
 // Alice logs out at the bank: she ends on the page that the bank wants, and neither
-// the module nor the provider knows her any more. Bob, in a browser of his own, is
-// still there.
+// the module nor the provider knows her any more, not even by the cookies that she
+// had. Bob, in a browser of his own, is still there.
 func TestApacheLogout(t *testing.T) {
 	a := newAcme(t)
 	bob := a.person("Bob")
 	others, _ := a.loggedIn(newProfile(t), a.bank, bob)
 	p := newProfile(t)
 	page, first := a.loggedIn(p, a.bank, a.alice)
+	had := page.cookies(a.proxy.url, a.bank.Origin)
+	if len(had) < 2 {
+		t.Fatalf("the browser has only %v", had)
+	}
 	a.logOut(page, a.bank)
 	for request, want := range map[string]int{"GET /oidc/end-session": 1, "POST /oidc/end-session": 0, "POST /oidc/revoke": 1} {
 		if n := a.proxy.served(request); n != want {
 			t.Errorf("%d × %s, want %d", n, request, want)
 		}
 	}
+	a.wantsLogin(page, a.bank, "Log in to Acme Bank")
+	page.putBack(had)
 	a.wantsLogin(page, a.bank, "Log in to Acme Bank")
 	a.wantsLogin(&loginPage{p.open("about:blank")}, a.shop, "Log in to Acme Shop")
 	a.approve(page, a.alice)
