@@ -73,6 +73,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	h.mountDevices(e)
 	e.PUT("/authn/:id", h.authn, noStore)
 	e.GET("/ws/session/:id", h.socket)
+	h.mountOperations(e)
 	h.mountPages(e)
 	for _, r := range h.Provider.Routes() {
 		e.Add(r.Method, strings.Replace(r.Path, "{id}", ":id", 1), h.oidc)

@@ -15,6 +15,7 @@ import (
 func (h *Handler) mountPages(e *echo.Echo) {
 	methods := []string{http.MethodGet, http.MethodHead}
 	e.Match(methods, "/login", h.loginPage)
+	e.Match(methods, "/done", h.donePage)
 	e.Match(methods, "/s/:id", h.linkPage)
 	e.Match(methods, "/r/:id", h.returnPage)
 	e.Match(methods, "/authenticator", h.authenticator)
@@ -38,6 +39,12 @@ func (h *Handler) loginPage(c echo.Context) error {
 func (h *Handler) operationPage(c echo.Context) error {
 	r, id := c.Request(), c.QueryParam("operation")
 	o, err := h.Operations.Peek(r.Context(), operation.ID(id), h.Cookies.Secret(r, id))
+	if errors.Is(err, operation.ErrNotFound) && looked(r) {
+		var secret string
+		if o, secret, err = h.Operations.Open(r.Context(), operation.ID(id)); err == nil {
+			h.Cookies.Add(c.Response(), r, id, secret)
+		}
+	}
 	if errors.Is(err, operation.ErrNotFound) {
 		return h.Pages.NotYours(c.Response(), r)
 	}
@@ -46,6 +53,18 @@ func (h *Handler) operationPage(c echo.Context) error {
 	}
 	return h.Pages.Operation(c.Response(), r, id, o.Service)
 }
+
+// looked says whether somebody opens the page, as far as browsers tell: what is
+// fetched ahead, or into a frame, must not take an operation from its user.
+func looked(r *http.Request) bool {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Purpose") == "" && r.Header.Get("Purpose") == "" &&
+		(mode == "" || mode == "navigate") && (dest == "" || dest == "document")
+}
+
+// donePage is where a browser goes whose operation has ended, and whose service has
+// no page for it.
+func (h *Handler) donePage(c echo.Context) error { return h.Pages.Done(c.Response(), c.Request()) }
 
 // linkPage is the QR code opened as a link: the moving part counts only when an
 // app's camera read it, so here it is dropped.

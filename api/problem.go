@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"countersign/device"
+	"countersign/operation"
 	"countersign/session"
 	"countersign/ws"
 
@@ -69,12 +70,14 @@ var codes = map[string]struct {
 	"not_enrolled":           {404, "Not enrolled"},
 	"session_not_found":      {404, "Session not found"},
 	"device_not_found":       {404, "Device not found"},
+	"operation_not_found":    {404, "Operation not found"},
 	"code_unknown":           {404, "Enrolment code unknown"},
 	"not_found":              {404, "Not found"},
 	"method_not_allowed":     {405, "Method not allowed"},
 	"idempotency_conflict":   {409, "Idempotency key reused"},
 	"replayed":               {409, "Replayed"},
 	"session_resolved":       {409, "Session already resolved"},
+	"operation_resolved":     {409, "Operation already resolved"},
 	"not_claimed":            {409, "Session not claimed"},
 	"already_claimed":        {409, "Session claimed by another phone"},
 	"display_changed":        {409, "Display changed"},
@@ -85,6 +88,7 @@ var codes = map[string]struct {
 	"unsupported_media_type": {415, "Unsupported media type"},
 	"scope_not_allowed":      {422, "Scope not allowed"},
 	"mode_not_allowed":       {422, "Mode not allowed"},
+	"operation_unknown":      {422, "Operation unknown"},
 	"upgrade_required":       {426, "Upgrade required"},
 	"too_many_attempts":      {429, "Too many attempts"},
 	"locked":                 {429, "Locked"},
@@ -124,6 +128,10 @@ var answers = []struct {
 	{device.ErrAlreadyEnrolled, "already_enrolled", "the key belongs to a device already"},
 	{device.ErrDeviceNotFound, "device_not_found", "the identity has no such device, or it is revoked"},
 	{device.ErrTooManyDevices, "too_many_devices", "the identity has as many devices as it may"},
+	{operation.ErrNotFound, "operation_not_found", "no such operation, or it is forgotten"},
+	{operation.ErrFinished, "operation_resolved", "the operation has ended"},
+	{operation.ErrUnknown, "operation_unknown", "there is no operation of this name"},
+	{operation.ErrNobody, "invalid_request", "invalid: tokenId"},
 	{ws.ErrRefused, "invalid_ws_token", "the wsToken or the verifier is missing or wrong"},
 	{ws.ErrVerifierMissing, "invalid_ws_token", "the wsToken or the verifier is missing or wrong"},
 	{ws.ErrNotUpgrade, "upgrade_required", "open a WebSocket here"},

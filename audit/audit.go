@@ -27,6 +27,7 @@ const (
 	SessionCancelled Kind = "session.cancelled"
 
 	OperationStarted Kind = "operation.started"
+	OperationOpened  Kind = "operation.opened" // a back end's, by the first browser
 	OperationDone    Kind = "operation.done"
 	OperationFailed  Kind = "operation.failed"
 	OperationTaken   Kind = "operation.taken" // what was approved was given out, once
@@ -63,7 +64,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		SessionStarted, SessionClaimed, SessionConfirmed, SessionApproved, SessionRejected, SessionExpired, SessionCancelled,
-		OperationStarted, OperationDone, OperationFailed, OperationTaken,
+		OperationStarted, OperationOpened, OperationDone, OperationFailed, OperationTaken,
 		LoginMade, LoginEnded, GrantMade, GrantRevoked, TokenReused,
 		NoticeTaken, NoticeFailed,
 		CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,

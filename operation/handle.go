@@ -5,43 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"countersign/audit"
 	"countersign/session"
 )
-
-// A view is all that an answer is decided from: the operation as it is stored,
-// and the session of its device step, if one was started and is still known.
-type view struct {
-	o Operation
-	s *session.Session
-	// how the last session ended, if it has
-	how StepResult
-	// scans says whether the service lets anybody scan.
-	scans bool
-}
-
-// A cause says why an operation has failed, as the audit stream has it.
-type cause string
-
-const (
-	causeCancelled cause = "cancelled"
-	causeExpired   cause = "expired"
-	causeReported  cause = "reported"
-	causeTooMany   cause = "too_many"
-)
-
-// A plan is what a message leads to.
-type plan struct {
-	answer Answer
-	next   *Operation // nil: nothing changes
-	cause  cause      // next has failed
-	// session says that a session has to be started, whose id next gets.
-	session bool
-	// give is a running session that is given up, and by whom.
-	give session.ID
-	by   session.Canceller
-}
 
 // Handle answers a page's message. A message that is not taken is answered with
 // a Reason, not with an error; the errors are those of the store, and of the
@@ -49,36 +17,56 @@ type plan struct {
 func (svc *Service) Handle(ctx context.Context, id ID, secret string, m Message, from Requester) (Answer, error) {
 	ctx = context.WithoutCancel(ctx)
 	for range tries {
-		v, err := svc.look(ctx, id, secret)
-		if errors.Is(err, ErrNotFound) {
+		o, err := svc.Peek(ctx, id, secret)
+		switch {
+		case errors.Is(err, ErrNotFound):
 			return refused(m, NotFound), nil
+		case err != nil:
+			return Answer{}, err
+		case !m.Type.request():
+			return refused(m, Unsupported), nil
 		}
+		v, err := svc.look(ctx, o)
 		if err != nil {
 			return Answer{}, err
 		}
-		p, err := svc.decide(v, m)
-		if err != nil {
-			return Answer{}, err
+		a, again, err := svc.answer(ctx, v, m, from)
+		if again || errors.Is(err, ErrConflict) {
+			continue
 		}
-		a, err := svc.carryOut(ctx, v, p, m, from)
-		if !errors.Is(err, ErrConflict) {
-			return a, err
-		}
+		return a, err
 	}
 	return Answer{}, fmt.Errorf("%w, %d times", ErrConflict, tries)
 }
 
-// look reads an operation with its session, brought up to the present.
-func (svc *Service) look(ctx context.Context, id ID, secret string) (v view, err error) {
-	if v.o, err = svc.Peek(ctx, id, secret); err != nil {
-		return v, err
+// answer decides and carries out; again says that the operation was brought up to
+// the present first, and the message is still to be answered.
+func (svc *Service) answer(ctx context.Context, v view, m Message, from Requester) (a Answer, again bool, err error) {
+	p, due, err := svc.settle(v, m)
+	if err != nil {
+		return Answer{}, false, err
 	}
-	party, _ := svc.Parties.Party(v.o.Service)
+	if !due {
+		p = v.decide(m)
+	}
+	a, err = svc.carryOut(ctx, v, p, m, from)
+	return a, due && a.Operation.Result == Continue, err
+}
+
+// look reads what an operation's answers are decided from.
+func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
+	flow, ok := svc.Flows[o.Name]
+	if !ok {
+		return v, fmt.Errorf("%w: %s", errUnknown, o.Name)
+	}
+	v = view{flow: flow, now: svc.Now()}
+	party, _ := svc.Parties.Party(o.Service)
 	v.scans = slices.Contains(party.Modes, session.Scan)
-	if v.o.Session == "" || v.o.Result != Continue {
+	v = v.at(o)
+	if o.Session == "" || o.Result != Continue {
 		return v, nil
 	}
-	s, err := svc.Sessions.Get(ctx, v.o.Session)
+	s, err := svc.Sessions.Get(ctx, o.Session)
 	if err == nil {
 		s, err = svc.Sessions.Tick(ctx, s)
 	}
@@ -92,118 +80,65 @@ func (svc *Service) look(ctx context.Context, id ID, secret string) (v view, err
 	return v, nil
 }
 
-// decide is the dispatcher: what became of the operation goes first, then the
-// message is for the step that is due. The error is that of an approval without
-// proof.
-func (svc *Service) decide(v view, m Message) (plan, error) {
-	switch m.Type {
-	case Init, Start, Verify, Choose, Status, Cancel:
-	default:
-		return plan{answer: refused(m, Unsupported)}, nil
-	}
+// settle is what has become of the operation since it was last written: its session
+// has ended, or time has. due is false if nothing has. The error is that of an
+// approval without proof.
+func (svc *Service) settle(v view, m Message) (p plan, due bool, err error) {
 	if v.o.Result != Continue {
-		return plan{answer: v.o.ended(m, "")}, nil
+		return p, false, nil
 	}
-	how, over := v.tried()
-	v.how = how
+	how, why := v.tried()
 	switch {
-	case over != "":
-		return v.end(m, over), nil
-	case m.Type == Cancel: // also if a phone has approved: who cancels has not seen that yet
-		return v.end(m, causeCancelled), nil
-	case how == Confirmed:
-		return svc.done(v, m)
-	case !svc.Now().Before(v.o.ExpiresAt):
-		return v.end(m, causeExpired), nil
+	case how == Confirmed: // also if the page gives up just now: what a phone has decided stays
+		a, err := svc.approved(v)
+		if err != nil {
+			return p, false, err
+		}
+		v.o.Approval, v.o.Subject = a, a.Token
+		return v.settled(m, ByPhone, Confirmed, ""), true, nil
+	case how != "":
+		return v.settled(m, ByPhone, how, why), true, nil
+	case !v.now.Before(v.o.ExpiresAt):
+		return v.end(m, causeExpired), true, nil
+	case !v.o.StepEnds.IsZero() && !v.now.Before(v.o.StepEnds):
+		return v.settled(m, v.step.Ways[0].Method, AuthMethodFailed, causeExpired), true, nil
+	}
+	return p, false, nil
+}
+
+// decide is the dispatcher: the message is for the step that is due.
+func (v view) decide(m Message) plan {
+	if v.o.Result != Continue {
+		return plan{answer: v.o.ended(m)}
 	}
 	switch m.Type {
+	case Cancel:
+		return v.end(m, causeCancelled)
 	case Init:
-		return plan{answer: v.init(m)}, nil
-	case Start:
-		return v.start(m), nil
+		return plan{answer: v.init(m)}
 	case Status:
-		return plan{answer: Answer{Type: Status, ReplyTo: m.Type, Operation: v.o, StepResult: v.how}}, nil
-	default: // verify and choose: no method of these steps is answered in the page
-		return plan{answer: refused(m, OutOfStep)}, nil
-	}
-}
-
-// tried says how the last session ended, if it has; over is set when nothing may
-// be tried after it.
-func (v view) tried() (how StepResult, over cause) {
-	switch {
-	case v.o.Session == "":
-		return "", ""
-	case v.s == nil:
-		return AuthFailed, ""
-	}
-	switch v.s.State {
-	case session.Approved:
-		return Confirmed, ""
-	case session.Rejected:
-		switch v.s.Outcome().Reason {
-		case session.Declined:
-			return Canceled, ""
-		case session.Reported:
-			return AuthFailed, causeReported
-		default:
-			return AuthFailed, causeTooMany
+		return plan{answer: Answer{Type: Status, ReplyTo: m.Type, Operation: v.o, StepResult: v.o.How}}
+	case Choose:
+		return v.choose(m)
+	case Start:
+		if x, ok := v.offered(m.Method); ok {
+			return x.start(v, m)
 		}
-	case session.Expired:
-		return AuthFailed, ""
-	case session.Cancelled:
-		return Canceled, ""
-	default:
-		return "", ""
+	case Verify:
+		if x, ok := v.offered(m.Method); ok {
+			return x.verify(v, m)
+		}
 	}
+	return plan{answer: refused(m, OutOfStep)}
 }
 
-// done takes over what the phone approved, once its signature is found good.
-func (svc *Service) done(v view, m Message) (plan, error) {
-	if err := svc.Sessions.Proven(*v.s); err != nil {
-		return plan{}, err
-	}
-	g, c := v.s.Grant, v.s.Claim
-	if !v.s.Silent || c == nil || v.s.Service != v.o.Service {
-		return plan{}, session.ErrProof // not what this operation started
-	}
-	next := v.o
-	next.Result = Done
-	next.Approval = &Approval{Token: c.Token, Device: c.Device, AMR: g.AMR, ACR: g.ACR, At: g.IssuedAt, Scopes: g.Scopes, Claims: g.Claims}
-	return plan{next: &next, answer: next.ended(m, Confirmed)}, nil
-}
-
-// end ends the operation without an approval.
-func (v view) end(m Message, why cause) plan {
-	next := v.o
-	next.Result = Failed
-	return plan{next: &next, cause: why, give: v.running(), by: session.ByPage, answer: next.ended(m, v.how)}
-}
-
-// fail is end, answered as a failure that tells the user why.
-func (v view) fail(m Message, why cause, t Text) plan {
-	p := v.end(m, why)
-	p.answer.Type, p.answer.Text = Failure, t
-	return p
-}
-
-// failure answers a mistake of the user's, which changes nothing.
-func (v view) failure(m Message, t Text) Answer {
-	return Answer{Type: Failure, ReplyTo: m.Type, Operation: v.o, Text: t, Remaining: v.remaining()}
-}
-
-func (v view) init(m Message) Answer {
-	return Answer{Type: Init, ReplyTo: m.Type, Operation: v.o, StepResult: v.how, Ways: v.ways(), Remaining: v.remaining()}
-}
-
-func (v view) remaining() int { return max(0, sessionsMost-v.o.Sessions) }
-
-// running is the session that is still open, if one is.
-func (v view) running() session.ID {
-	if v.s == nil || !v.s.State.Open() {
-		return ""
-	}
-	return v.s.ID
+// offered is a method that the step takes, or that can be taken beside it. Whether
+// it is open, it says itself.
+func (v view) offered(m Method) (method, bool) {
+	x, known := methods()[m]
+	_, listed := v.step.way(m)
+	beside := m == ByPhone && v.identifies() || m == ByName && v.mayRename()
+	return x, known && (listed || beside) && !slices.Contains(v.o.Closed, m)
 }
 
 // begin starts the session of a device step. It is the same whether or not there
@@ -214,11 +149,14 @@ func (svc *Service) begin(ctx context.Context, o Operation, m Message, from Requ
 		return session.Session{}, errUnknown
 	}
 	st := session.Start{
-		Party: party, Scopes: make([]string, 0, len(o.Scopes)), Challenge: m.Challenge, Silent: true, Until: o.ExpiresAt,
+		Party: party, Scopes: make([]string, 0, len(o.Scopes)), Challenge: m.Challenge, Silent: true, For: string(o.ID), Until: o.ends(),
 		Origin: svc.origin(), Address: from.Address, Requester: &session.Requester{IP: from.IP, UserAgent: from.UserAgent},
 	}
-	if !anybody(o, m) {
+	if !o.anybody(m) {
 		st.Asked = &o.Subject
+	}
+	if o.Data != "" {
+		st.Operation = &session.Operation{Name: o.Name, Data: o.Data, Form: o.Form}
 	}
 	for _, s := range o.Scopes {
 		st.Scopes = append(st.Scopes, string(s))
@@ -233,7 +171,7 @@ func (svc *Service) carryOut(ctx context.Context, v view, p plan, m Message, fro
 		return p.answer, nil
 	}
 	next := *p.next
-	next.Version++
+	next.Version = v.o.Version + 1
 	if p.session {
 		s, err := svc.begin(ctx, next, m, from)
 		if err != nil {
@@ -252,7 +190,7 @@ func (svc *Service) carryOut(ctx context.Context, v view, p plan, m Message, fro
 	if err := svc.cancel(ctx, p.give, p.by); err != nil {
 		return Answer{}, err
 	}
-	return p.answer, svc.tell(ctx, next, p.cause)
+	return p.answer, svc.tell(ctx, v.o, next)
 }
 
 // cancel ends a session, if there is one and it has not ended meanwhile.
@@ -267,13 +205,50 @@ func (svc *Service) cancel(ctx context.Context, id session.ID, by session.Cancel
 	return err
 }
 
-func (svc *Service) tell(ctx context.Context, o Operation, why cause) error {
-	switch o.Result {
-	case Done:
+func (svc *Service) tell(ctx context.Context, before, o Operation) error {
+	switch {
+	case o.Result == before.Result:
+		return nil
+	case o.Result == Done:
 		return svc.record(ctx, o, audit.OperationDone, "")
-	case Failed:
-		return svc.record(ctx, o, audit.OperationFailed, string(why))
-	default:
+	}
+	return svc.record(ctx, o, audit.OperationFailed, o.Reason)
+}
+
+// Ended is told of every session that has ended; see [session.Service]. The
+// operation that it was started for goes on at once, so that whoever asks about it,
+// or is told of it, learns how it stands.
+func (svc *Service) Ended(ctx context.Context, s session.Session) error {
+	id := ID(s.For)
+	if !strings.HasPrefix(s.For, idPrefix) || !id.WellFormed() {
 		return nil
 	}
+	_, err := svc.present(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// present brings an operation up to the present, and gives it.
+func (svc *Service) present(ctx context.Context, id ID) (Operation, error) {
+	for range tries {
+		o, err := svc.Store.Operation(ctx, id)
+		if err != nil {
+			return o, err
+		}
+		v, err := svc.look(ctx, o)
+		if err != nil {
+			return o, err
+		}
+		p, due, err := svc.settle(v, Message{Type: Status})
+		if err != nil || !due {
+			return o, err
+		}
+		_, err = svc.carryOut(ctx, v, p, Message{Type: Status}, Requester{})
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return o, err
+		}
+	}
+	return Operation{}, fmt.Errorf("%w, %d times", ErrConflict, tries)
 }

@@ -20,6 +20,7 @@ type memory struct {
 	sessions   map[session.ID]session.Session
 	identities map[device.TokenID]device.Identity
 	operations map[ID]Operation
+	repeats    map[string]repeat
 
 	// full is what Create gives; conflicts is how many swaps of an operation
 	// still find that another was quicker.
@@ -30,7 +31,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{sessions: map[session.ID]session.Session{}, identities: map[device.TokenID]device.Identity{}, operations: map[ID]Operation{}}
+	return &memory{sessions: map[session.ID]session.Session{}, identities: map[device.TokenID]device.Identity{}, operations: map[ID]Operation{}, repeats: map[string]repeat{}}
 }
 
 var (
@@ -55,6 +56,39 @@ func (m *memory) Operation(_ context.Context, id ID) (Operation, error) {
 		return o, ErrNotFound
 	}
 	return o, nil
+}
+
+func (m *memory) OperationsOf(_ context.Context, service string, subject device.TokenID) (ids []ID, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, o := range m.operations {
+		if o.ByService && o.Service == service && o.Subject == subject {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+func (m *memory) RecallOperation(_ context.Context, key string) (ID, string, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.repeats[key]
+	return r.id, r.body, ok, nil
+}
+
+func (m *memory) RememberOperation(_ context.Context, key string, id ID, body string, _ time.Duration) (ID, string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, ok := m.repeats[key]; ok {
+		return r.id, r.body, nil
+	}
+	m.repeats[key] = repeat{id, body}
+	return id, body, nil
+}
+
+type repeat struct {
+	id   ID
+	body string
 }
 
 func (m *memory) SwapOperation(_ context.Context, old, next Operation) error {

@@ -20,13 +20,23 @@ const (
 	Failure  Type = "failure"
 )
 
+// request says whether a page may send the type.
+func (t Type) request() bool {
+	switch t {
+	case Init, Start, Verify, Choose, Status, Cancel:
+		return true
+	}
+	return false
+}
+
 // A Method is a way to take a step.
 type Method string
 
 // The methods.
 const (
-	ByName  Method = "identify" // the user tells a name
-	ByPhone Method = "device"   // a session, which a phone decides
+	ByName   Method = "identify" // the user tells a name
+	ByPhone  Method = "device"   // a session, which a phone decides
+	ByReview Method = "review"   // the user sees what it is, and chooses
 )
 
 // A Message is what a page sends. Only what the type and the method need is
@@ -71,8 +81,8 @@ const (
 // A Text is the key of a text for the user.
 type Text string
 
-// A Way is a method as it is offered.
-type Way struct {
+// An Offer is a method as it is offered.
+type Offer struct {
 	ID    Method
 	Label Text
 }
@@ -83,8 +93,8 @@ type Answer struct {
 	ReplyTo   Type
 	Reason    Reason // set: the message was not taken, and nothing else is told but the types
 	Operation Operation
-	Ways      []Way // init
-	Remaining int   // init, failure: how often a session can still be started
+	Ways      []Offer // init
+	Remaining int     // init, failure: how often the step's method can still be tried
 	// StepResult is how the last session ended, if one has.
 	StepResult StepResult
 	// Started is the session that was started. Its secrets are for the page.
@@ -99,8 +109,8 @@ func refused(m Message, why Reason) Answer {
 }
 
 // ended answers any message of an operation that has ended.
-func (o Operation) ended(m Message, how StepResult) Answer {
-	a := Answer{Type: Cancel, ReplyTo: m.Type, Operation: o, StepResult: how, Location: o.Finish}
+func (o Operation) ended(m Message) Answer {
+	a := Answer{Type: Cancel, ReplyTo: m.Type, Operation: o, StepResult: o.How, Location: o.Finish}
 	if o.Result == Done {
 		a.Type, a.StepResult = Complete, Confirmed
 	}

@@ -2,9 +2,12 @@ package operation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
+	"countersign/crypto/p256"
 	"countersign/device"
 	"countersign/session"
 )
@@ -22,41 +25,82 @@ const (
 	Done     Result = "DONE"
 )
 
-// A Step is what has to be done next.
+// A Step is what has to be done next: the name of one of the flow's steps.
 type Step string
 
-// The steps of the operation login.
+// The steps of the flows that are built in.
 const (
-	Identify Step = "identify" // who logs in; or scan, which needs no name
+	Identify Step = "identify" // who it is; or scan, which needs no name
+	Review   Step = "review"   // the user sees what it is, and chooses how to approve it
 	Device   Step = "device"   // a session on the phone
 )
 
 // An Operation is what is being approved, run as a sequence of steps.
 type Operation struct {
-	ID        ID
-	Version   uint64
-	Name      string // "login"
-	Service   string // the client
-	Browser   []byte // SHA-256 of the secret in the browser's cookie
+	ID         ID
+	Version    uint64
+	Name       string // of its flow
+	Service    string // the client
+	ByService  bool   // begun by the service's back end, which asks how it ends
+	ExternalID string // the back end's own name for it; empty: none
+	// Data and Form are what is approved; empty: the login itself.
+	Data string
+	Form json.RawMessage
+	// Browser is the SHA-256 of the secret in the browser's cookie; nil: no
+	// browser has opened it yet, and the first that does has it.
+	Browser   []byte
 	CreatedAt time.Time
 	ExpiresAt time.Time
 
 	Result Result
 	Step   Step
-	// Subject is who is asked: hinted, or told in the step identify. Empty:
-	// whoever scans.
+	// StepEnds is when the step's own time is up; zero: it has none.
+	StepEnds time.Time
+	// How says how the last try of the step ended; empty: there was none.
+	How StepResult
+	// Chosen is the method that the user chose in a review.
+	Chosen Method
+	// Tries counts what was tried by each method, Closed are those that cannot be
+	// tried again.
+	Tries  []Try
+	Closed []Method
+	// Named says that the back end named the subject, so nobody else can be told.
+	Named bool
+	// Subject is who is asked: hinted, or told in the step identify, or, once a
+	// factor has succeeded, who that was. Empty: whoever scans.
 	Subject device.TokenID
 	Scopes  []device.Scope
-	// Session is the session of the device step, if one was started.
-	Session  session.ID
-	Sessions int // started so far
+	// Session is the session of the device step that is not settled yet.
+	Session session.ID
 	// Finish is where the browser goes when the operation has ended, well or
-	// not: the address by which the authorization request goes on.
+	// not.
 	Finish string
+	// Reason says why it has failed, in one word of a closed list.
+	Reason string
 
-	Approval *Approval // Done
+	Approval *Approval // of the last factor
 	Spent    bool      // the approval was taken
+	History  []Entry
 }
+
+// A Try is how often a method was tried.
+type Try struct {
+	Method Method
+	N      int
+}
+
+// An Entry is one thing that happened to an operation.
+type Entry struct {
+	At     time.Time
+	Step   Step
+	Method Method // empty: it was not by a method
+	How    StepResult
+	Result Result // where the operation stood after it
+	Reason string // why it failed
+}
+
+// historyMost bounds a history; the oldest leave.
+const historyMost = 64
 
 // An Approval is what the phone approved.
 type Approval struct {
@@ -67,6 +111,17 @@ type Approval struct {
 	At     time.Time
 	Scopes []device.Scope
 	Claims device.Claims
+	// Proof is kept of the operation of a back end.
+	Proof *Proof
+}
+
+// A Proof is what a phone signed, and with which key: whoever has it can check it
+// without this server.
+type Proof struct {
+	Text      string // the signed text
+	Signature p256.Signature
+	Key       []byte // the 65-byte point
+	Display   string // what the phone showed; its hash is in Text
 }
 
 // What goes wrong here.
@@ -85,6 +140,40 @@ type Store interface {
 	CreateOperation(ctx context.Context, o Operation) error
 	// Operation reads one. ErrNotFound.
 	Operation(ctx context.Context, id ID) (Operation, error)
+	// OperationsOf gives the ids of a service's operations that are about an
+	// identity, at most 100, the newest first.
+	OperationsOf(ctx context.Context, service string, subject device.TokenID) ([]ID, error)
 	// SwapOperation writes next if the stored version is old's. ErrConflict, ErrNotFound.
 	SwapOperation(ctx context.Context, old, next Operation) error
+}
+
+// tried is how often a method was tried.
+func (o Operation) tried(m Method) int {
+	for _, t := range o.Tries {
+		if t.Method == m {
+			return t.N
+		}
+	}
+	return 0
+}
+
+// try counts a try of a method.
+func (o *Operation) try(m Method) {
+	o.Tries = slices.Clone(o.Tries)
+	for i := range o.Tries {
+		if o.Tries[i].Method == m {
+			o.Tries[i].N++
+			return
+		}
+	}
+	o.Tries = append(o.Tries, Try{m, 1})
+}
+
+// note puts something into the history.
+func (o *Operation) note(e Entry) {
+	e.Result = o.Result
+	o.History = append(slices.Clone(o.History), e)
+	if n := len(o.History); n > historyMost {
+		o.History = o.History[n-historyMost:]
+	}
 }

@@ -18,9 +18,10 @@ import (
 // A Service begins operations, and answers the pages that show them. All its
 // members are set once, before it is used.
 type Service struct {
-	Issuer   string        // its pages show operations
-	Lifetime time.Duration // of an operation
+	Issuer   string          // its pages show operations
+	Flows    map[string]Flow // by name, each found good by [Flow.Check]
 	Store    Store
+	Repeats  Repeats
 	Sessions *session.Service
 	Parties  session.Parties
 	Audit    audit.Recorder
@@ -46,28 +47,58 @@ var errUnknown = errors.New("operation: no such operation or service")
 // base64url characters, of which only a hash is kept. A scope that the service
 // may not ask for is session.ErrScope.
 func (svc *Service) Begin(ctx context.Context, n New) (Operation, string, error) {
-	party, known := svc.Parties.Party(n.Service)
-	if !known || n.Name != Login {
-		return Operation{}, "", errUnknown
-	}
-	for _, s := range n.Scopes {
-		if !slices.Contains(party.Allowed, s) {
-			return Operation{}, "", session.ErrScope
-		}
+	o, err := svc.plan(n)
+	if err != nil {
+		return Operation{}, "", err
 	}
 	secret, hash := newSecret()
-	now := svc.Now().Truncate(time.Millisecond)
-	o := Operation{
-		ID: NewID(), Version: 1, Name: n.Name, Service: n.Service, Browser: hash, CreatedAt: now,
-		ExpiresAt: now.Add(svc.Lifetime).Truncate(time.Second), Result: Continue, Step: Identify, Scopes: n.Scopes, Finish: n.Finish,
-	}
-	if n.Subject != "" {
-		o.Step, o.Subject = Device, n.Subject.Canonical()
-	}
+	o.Browser = hash
 	if err := svc.Store.CreateOperation(ctx, o); err != nil {
 		return Operation{}, "", err
 	}
 	return o, secret, svc.record(ctx, o, audit.OperationStarted, o.Name)
+}
+
+// plan makes the operation that is wished for.
+func (svc *Service) plan(n New) (Operation, error) {
+	party, known := svc.Parties.Party(n.Service)
+	flow, there := svc.Flows[n.Name]
+	if !known || !there {
+		return Operation{}, errUnknown
+	}
+	for _, s := range n.Scopes {
+		if !slices.Contains(party.Allowed, s) {
+			return Operation{}, session.ErrScope
+		}
+	}
+	now := svc.Now().Truncate(time.Millisecond)
+	o := Operation{
+		ID: NewID(), Version: 1, Name: n.Name, Service: n.Service, CreatedAt: now,
+		ExpiresAt: now.Add(flow.Expiry).Truncate(time.Second), Result: Continue, Step: flow.Steps[0].Name, Scopes: n.Scopes, Finish: n.Finish,
+	}
+	v := view{flow: flow, now: now}
+	if n.Subject != "" {
+		o.Subject = n.Subject.Canonical()
+		if next, ok := flow.next(o.Step); ok && v.at(o).identifies() {
+			o.Step = next.Name
+		}
+	}
+	v.enter(&o)
+	return o, nil
+}
+
+// ends is when the session of a step has to have ended at the latest.
+func (o Operation) ends() time.Time {
+	if !o.StepEnds.IsZero() && o.StepEnds.Before(o.ExpiresAt) {
+		return o.StepEnds
+	}
+	return o.ExpiresAt
+}
+
+// anybody says whether a session is for whoever scans it: on demand, and where
+// that was chosen before and nobody is named.
+func (o Operation) anybody(m Message) bool {
+	return o.Subject == "" || m.Scan && o.Approval == nil && !o.Named
 }
 
 // tries bounds how often a change is tried again. A conflict means that another

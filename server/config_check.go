@@ -40,9 +40,7 @@ func (c Config) Check(kind Kind) Errors {
 	k.identities()
 	k.audit()
 	k.services()
-	if len(c.Flows) > 0 {
-		k.fail("flows", "flows are not supported yet", "write flows: {} or remove the key")
-	}
+	k.flows()
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "auto", "json", "text")
 	k.found.sort()

@@ -135,7 +135,7 @@ func TestCheckTimesAndLimits(t *testing.T) {
 		{minimal + "insecureHTTP: yes", `insecureHTTP: "yes" is not true or false`},
 		{minimal + "admin: {identities: [tok_a, tok_a]}", "admin.identities[1]: is listed twice"},
 		{minimal + "flows: {}", ""},
-		{minimal + "flows: {login: {}}", "flows: flows are not supported yet"},
+		{minimal + "flows: {login: {}}", "flows.login.steps: is required"},
 		{minimal + "log: {level: debug, format: json}", ""},
 		{minimal + "flows:", "flows: has no value"},
 		{minimal + "services: []", ""},

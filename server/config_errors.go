@@ -111,7 +111,7 @@ func (c Config) place(path string) configPlace {
 		if at, ok := c.origins[path]; ok {
 			return at
 		}
-		if !strings.Contains(path, "[") {
+		if !strings.Contains(path, "[") && !strings.HasPrefix(path, "flows.") {
 			return configPlace{layer: layerDefault}
 		}
 		path = path[:strings.LastIndexAny(path, ".[")]

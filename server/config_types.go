@@ -48,7 +48,7 @@ type Config struct {
 	Audit AuditConfig `koanf:"audit"`
 	// The relying parties; each is also an OIDC client. From the file only.
 	Services []ServiceConfig `koanf:"services"`
-	// Operation flows by name. Not supported yet: must be empty.
+	// What operations go through, by name, instead of or besides those built in: `{expiry: 5m, factors: 1, steps: [identify, review, [device]]}`. From the file only; operations.md has the form.
 	Flows map[string]any `koanf:"flows"`
 	// Logging.
 	Log LogConfig `koanf:"log"`

@@ -190,10 +190,7 @@ func (r *yamlReader) value(n ast.Node, t reflect.Type, path string, line int) an
 			return r.unread(t, at, path, "must be a mapping of keys, not "+nodeKind(n), "")
 		}
 		if t.Kind() == reflect.Map {
-			if group.MapRange().Next() {
-				r.fail(at, path, path+" are not supported yet", "write "+path+": {} or remove the key")
-			}
-			return map[string]any{}
+			return r.free(n, path, line)
 		}
 		return r.mapping(group, t, path)
 	case t.Kind() == reflect.Slice:

@@ -172,9 +172,6 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	return store.Options{Prefix: cfg.Redis.Prefix, Master: m, ResultTTL: cfg.Session.ResultTTL, Limits: l, AuditKeep: int64(cfg.Audit.Keep)}
 }
 
-// operationLifetime is how long an operation may take.
-const operationLifetime = 10 * time.Minute
-
 // wire makes the rooms' services.
 func (n *Node) wire() {
 	recorder := n.recorder()
@@ -187,20 +184,29 @@ func (n *Node) wire() {
 		Secrets: session.Secrets{Master: n.secrets.Master}, Parties: n.parties, Store: n.store, Phones: n.store, Lists: n.store,
 		Idempotency: n.store, Keys: n.keys, Devices: n.devices, Audit: recorder, Now: n.store.Now,
 	}
-	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Lifetime: operationLifetime, Store: n.store, Sessions: n.sessions,
+	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Flows: n.cfg.OperationFlows(), Store: n.store, Repeats: n.store, Sessions: n.sessions,
 		Parties: n.parties, Audit: recorder, Now: n.store.Now}
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
 		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
 	n.outbox = notify.New(notify.Outbox{Store: n.store, Couriers: n.provider.Couriers(), HTTP: notify.Client(n.cfg.Outgoing.Allow), Audit: recorder, Log: n.log, Now: n.store.Now})
 	n.provider.Outbox = n.outbox
-	n.sessions.Ended = n.provider.Ended
+	n.sessions.Ended = n.ended
 	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
 		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}
 	n.phones = &ws.Phones{Hub: n.hub}
 	n.bus.Phones = n.phones
 	n.metrics.watch(n.hub.Count)
 	n.inspect()
+}
+
+// ended tells of a session that has ended those who may have started it.
+func (n *Node) ended(ctx context.Context, s session.Session) {
+	n.provider.Ended(ctx, s)
+	if err := n.operations.Ended(ctx, s); err != nil {
+		// Whoever asks about the operation next finds it out.
+		n.log.WarnContext(ctx, "the end of a session was not followed up", "session", s.ID, "error", err)
+	}
 }
 
 // handler is the public listener's.

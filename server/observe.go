@@ -19,7 +19,7 @@ func (l logSink) Record(ctx context.Context, e audit.Event) error {
 	level := slog.LevelInfo
 	switch e.Kind {
 	case audit.SessionStarted, audit.SessionClaimed, audit.SessionConfirmed, audit.SessionApproved, audit.SessionExpired, audit.SessionCancelled,
-		audit.OperationStarted, audit.OperationDone, audit.OperationTaken, audit.LoginMade, audit.LoginEnded, audit.GrantMade, audit.NoticeTaken:
+		audit.OperationStarted, audit.OperationOpened, audit.OperationDone, audit.OperationTaken, audit.LoginMade, audit.LoginEnded, audit.GrantMade, audit.NoticeTaken:
 		level = slog.LevelDebug
 	case audit.RecordTampered:
 		level = slog.LevelError

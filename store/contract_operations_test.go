@@ -37,7 +37,7 @@ func (r *rig) operating() operation.Operation {
 // done is the operation as alice's phone has ended it.
 func done(o operation.Operation, i device.Identity) operation.Operation {
 	o.Version++
-	o.Result, o.Step, o.Session, o.Sessions, o.Subject = operation.Done, operation.Device, session.NewID(), 1, i.ID
+	o.Result, o.Step, o.Session, o.Tries, o.Subject = operation.Done, operation.Device, session.NewID(), []operation.Try{{Method: operation.ByPhone, N: 1}}, i.ID
 	o.Approval = &operation.Approval{Token: i.ID, Device: i.Devices[0].ID, AMR: []string{"swk", "otp"}, ACR: session.Typed,
 		At: o.CreatedAt.Add(time.Minute), Scopes: []device.Scope{device.Name}, Claims: i.Claims}
 	return o
@@ -107,7 +107,7 @@ func operationsRace(t *testing.T, b backend) {
 	check(t, r.CreateOperation(t.Context(), o))
 	next := func(i int) operation.Operation {
 		n := spent(o)
-		n.Sessions = i
+		n.Tries = []operation.Try{{Method: operation.ByPhone, N: i}}
 		return n
 	}
 	won := wantOne(t, operation.ErrConflict, func(i int) error {

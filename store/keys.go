@@ -84,6 +84,10 @@ func (k keys) once(tag string) string { return k.prefix + ":{once:" + tag + "}" 
 // standingTTL.
 func (k keys) notices() string { return k.prefix + ":{notices}" }
 
+// operations: sorted set of the sealed ids of a service's operations about an
+// identity, by their end. tag is a MAC of both. PX: a day after the last end.
+func (k keys) operations(tag string) string { return k.prefix + ":{operations:" + tag + "}" }
+
 // signingKeys: string, version and sealed ring.
 func (k keys) signingKeys() string { return k.prefix + ":{keys}" }
 

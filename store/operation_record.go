@@ -7,8 +7,12 @@ import (
 )
 
 // operationSchema is the version of the layout below. A node reads its own and
-// the one before, so that two versions run side by side during a rollout.
-const operationSchema = 1
+// the one before, so that two versions run side by side during a rollout; the
+// one before knew logins alone, as steps that were not data.
+const (
+	operationSchema      = 2
+	operationSchemaLogin = 1
+)
 
 // writeOperation writes an operation but for its id and version, which its key
 // and head have.
@@ -17,27 +21,84 @@ func writeOperation(o operation.Operation) []byte {
 	w.uint(operationSchema)
 	w.string(o.Name)
 	w.string(o.Service)
+	w.bool(o.ByService)
+	w.bool(o.Named)
+	w.string(o.ExternalID)
+	w.string(o.Data)
+	w.bytes(o.Form)
 	w.bytes(o.Browser)
 	w.time(o.CreatedAt)
 	w.time(o.ExpiresAt)
 	w.string(string(o.Result))
+	w.string(o.Reason)
 	w.string(string(o.Step))
+	w.time(o.StepEnds)
+	w.string(string(o.How))
+	w.string(string(o.Chosen))
+	w.count(len(o.Tries))
+	for _, t := range o.Tries {
+		w.string(string(t.Method))
+		w.count(t.N)
+	}
+	strs(w, o.Closed)
 	w.string(string(o.Subject))
 	strs(w, o.Scopes)
 	w.string(string(o.Session))
-	w.count(o.Sessions)
 	w.string(o.Finish)
 	writeApproval(w, o.Approval)
 	w.bool(o.Spent)
+	writeHistory(w, o.History)
 	return w.b
 }
 
 // readOperation is the inverse of writeOperation.
 func readOperation(b []byte) (o operation.Operation, err error) {
 	r := &reader{b: b}
-	if r.uint() != operationSchema {
+	switch r.uint() {
+	case operationSchema:
+	case operationSchemaLogin:
+		return readLogin(r)
+	default:
 		return o, errRecord
 	}
+	o.Name = r.string()
+	o.Service = r.string()
+	o.ByService = r.bool()
+	o.Named = r.bool()
+	o.ExternalID = r.string()
+	o.Data = r.string()
+	if form := r.bytes(); len(form) > 0 {
+		o.Form = form
+	}
+	if browser := r.bytes(); len(browser) > 0 {
+		o.Browser = browser
+	}
+	o.CreatedAt = r.time()
+	o.ExpiresAt = r.time()
+	o.Result = operation.Result(r.string())
+	o.Reason = r.string()
+	o.Step = operation.Step(r.string())
+	o.StepEnds = r.time()
+	o.How = operation.StepResult(r.string())
+	o.Chosen = operation.Method(r.string())
+	for range r.count() {
+		o.Tries = append(o.Tries, operation.Try{Method: operation.Method(r.string()), N: int(r.uint())})
+	}
+	o.Closed = readStrings[operation.Method](r)
+	o.Subject = device.TokenID(r.string())
+	o.Scopes = readStrings[device.Scope](r)
+	o.Session = session.ID(r.string())
+	o.Finish = r.string()
+	if o.Approval = readApproval(r); o.Approval != nil {
+		o.Approval.Proof = readProof(r)
+	}
+	o.Spent = r.bool()
+	o.History = readHistory(r)
+	return o, r.end()
+}
+
+// readLogin reads the layout before.
+func readLogin(r *reader) (o operation.Operation, err error) {
 	o.Name = r.string()
 	o.Service = r.string()
 	o.Browser = r.bytes()
@@ -48,11 +109,33 @@ func readOperation(b []byte) (o operation.Operation, err error) {
 	o.Subject = device.TokenID(r.string())
 	o.Scopes = readStrings[device.Scope](r)
 	o.Session = session.ID(r.string())
-	o.Sessions = int(r.uint())
+	if n := int(r.uint()); n > 0 {
+		o.Tries = []operation.Try{{Method: operation.ByPhone, N: n}}
+	}
 	o.Finish = r.string()
 	o.Approval = readApproval(r)
 	o.Spent = r.bool()
 	return o, r.end()
+}
+
+func writeHistory(w *writer, list []operation.Entry) {
+	w.count(len(list))
+	for _, e := range list {
+		w.time(e.At)
+		w.string(string(e.Step))
+		w.string(string(e.Method))
+		w.string(string(e.How))
+		w.string(string(e.Result))
+		w.string(e.Reason)
+	}
+}
+
+func readHistory(r *reader) (list []operation.Entry) {
+	for range r.count() {
+		list = append(list, operation.Entry{At: r.time(), Step: operation.Step(r.string()), Method: operation.Method(r.string()),
+			How: operation.StepResult(r.string()), Result: operation.Result(r.string()), Reason: r.string()})
+	}
+	return list
 }
 
 func writeApproval(w *writer, a *operation.Approval) {
@@ -67,6 +150,25 @@ func writeApproval(w *writer, a *operation.Approval) {
 	w.time(a.At)
 	strs(w, a.Scopes)
 	encodeClaims(w, a.Claims)
+	w.bool(a.Proof != nil)
+	if p := a.Proof; p != nil {
+		w.string(p.Text)
+		w.bytes(p.Signature[:])
+		w.bytes(p.Key)
+		w.string(p.Display)
+	}
+}
+
+func readProof(r *reader) *operation.Proof {
+	if !r.bool() {
+		return nil
+	}
+	p := &operation.Proof{Text: r.string()}
+	if copy(p.Signature[:], r.bytes()) != len(p.Signature) {
+		r.fail()
+	}
+	p.Key, p.Display = r.bytes(), r.string()
+	return p
 }
 
 func readApproval(r *reader) *operation.Approval {

@@ -2,11 +2,15 @@ package store
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"math"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"countersign/crypto/p256"
 	"countersign/device"
 	"countersign/operation"
 	"countersign/session"
@@ -17,12 +21,17 @@ import (
 // fullOperation has every member set, each to something else.
 func fullOperation() operation.Operation {
 	at := time.UnixMilli(1_700_000_000_123).UTC()
-	return operation.Operation{Name: "login", Service: "acme", Browser: []byte("hash"), CreatedAt: at, ExpiresAt: at.Add(10 * time.Minute),
-		Result: operation.Done, Step: operation.Device, Subject: "tok_alice", Scopes: []device.Scope{device.Email, device.Name},
-		Session: "sess_one", Sessions: 3, Finish: "https://login.example/oidc/authorize/one", Spent: true,
+	return operation.Operation{Name: "login", Service: "acme", ByService: true, Named: true, ExternalID: "order-1", Data: "A2", Form: json.RawMessage(`{}`),
+		Browser: []byte("hash"), CreatedAt: at, ExpiresAt: at.Add(10 * time.Minute),
+		Result: operation.Done, Reason: "expired", Step: operation.Device, StepEnds: at.Add(5 * time.Minute), How: operation.Canceled, Chosen: operation.ByPhone,
+		Tries: []operation.Try{{Method: operation.ByPhone, N: 3}}, Closed: []operation.Method{operation.ByReview},
+		Subject: "tok_alice", Scopes: []device.Scope{device.Email, device.Name},
+		Session: "sess_one", Finish: "https://login.example/oidc/authorize/one", Spent: true,
+		History: []operation.Entry{{At: at, Step: operation.Identify, Method: operation.ByName, How: operation.Confirmed, Result: operation.Continue, Reason: "none"}},
 		Approval: &operation.Approval{Token: "tok_bob", Device: "dev_bob", AMR: []string{"swk", "otp"}, ACR: session.Typed,
 			At: at.Add(time.Minute), Scopes: []device.Scope{device.Name},
-			Claims: device.Claims{"name": json.RawMessage(`"Bob"`), "address": json.RawMessage(`{"country":"DE"}`)}}}
+			Claims: device.Claims{"name": json.RawMessage(`"Bob"`), "address": json.RawMessage(`{"country":"DE"}`)},
+			Proof:  &operation.Proof{Text: "signed", Signature: p256.Signature{1, 2, 3}, Key: []byte{4, 5}, Display: "shown"}}}
 }
 
 // TestGoldenOperation pins the bytes of the record; see TestGoldenRecords.
@@ -37,12 +46,34 @@ func TestGoldenOperation(t *testing.T) {
 	wantNoZero(t, "operation", o)
 }
 
+// TestOperationOfBefore: what a node of the version before wrote is read.
+func TestOperationOfBefore(t *testing.T) {
+	want := fullOperation()
+	want.ByService, want.Named, want.ExternalID, want.Data, want.Form, want.Reason, want.StepEnds, want.How = false, false, "", "", nil, "", time.Time{}, ""
+	want.Chosen, want.Closed, want.History, want.Approval.Proof = "", nil, nil, nil
+	text, err := os.ReadFile("testdata/operation_schema1.hex")
+	check(t, err)
+	b, err := hex.DecodeString(strings.ReplaceAll(string(text), "\n", ""))
+	check(t, err)
+	got, err := readOperation(b)
+	check(t, err)
+	wantSame(t, got, want)
+}
+
 func TestOperationsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		want := operation.Operation{Name: text(rt), Service: text(rt), Browser: rapid.SliceOf(rapid.Byte()).Draw(rt, "browser"),
-			CreatedAt: drawTime(rt), ExpiresAt: drawTime(rt), Result: operation.Result(text(rt)), Step: operation.Step(text(rt)),
-			Subject: device.TokenID(text(rt)), Scopes: drawScopes(rt), Session: session.ID(text(rt)), Sessions: count(rt),
+		want := operation.Operation{Name: text(rt), Service: text(rt), ByService: yes(rt), Named: yes(rt), ExternalID: text(rt), Data: text(rt),
+			Form: rapid.SliceOf(rapid.Byte()).Draw(rt, "form"), Browser: rapid.SliceOf(rapid.Byte()).Draw(rt, "browser"),
+			CreatedAt: drawTime(rt), ExpiresAt: drawTime(rt), Result: operation.Result(text(rt)), Reason: text(rt), Step: operation.Step(text(rt)),
+			StepEnds: drawTime(rt), How: operation.StepResult(text(rt)), Chosen: operation.Method(text(rt)),
+			Subject: device.TokenID(text(rt)), Scopes: drawScopes(rt), Session: session.ID(text(rt)),
 			Finish: text(rt), Spent: yes(rt)}
+		for range rapid.IntRange(0, 3).Draw(rt, "tries") {
+			want.Tries = append(want.Tries, operation.Try{Method: operation.Method(text(rt)), N: count(rt)})
+			want.Closed = append(want.Closed, operation.Method(text(rt)))
+			want.History = append(want.History, operation.Entry{At: drawTime(rt), Step: operation.Step(text(rt)), Method: operation.Method(text(rt)),
+				How: operation.StepResult(text(rt)), Result: operation.Result(text(rt)), Reason: text(rt)})
+		}
 		if yes(rt) {
 			want.Approval = &operation.Approval{Token: device.TokenID(text(rt)), Device: device.ID(text(rt)),
 				AMR: rapid.SliceOf(rapid.String()).Draw(rt, "amr"), ACR: text(rt), At: drawTime(rt), Scopes: drawScopes(rt), Claims: drawClaims(rt)}

@@ -3,9 +3,15 @@ package store
 import (
 	"context"
 	"errors"
+	"strconv"
+	"time"
 
+	"countersign/crypto/keyring"
+	"countersign/device"
 	"countersign/operation"
 	"countersign/session"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const operationKind = "operation"
@@ -14,8 +20,17 @@ const operationKind = "operation"
 // session, for ResultTTL after it has expired, so that the browser can be told how
 // it ended. That it has expired is decided from its ExpiresAt, and not by Redis
 // having forgotten it.
+//
+// A back end may ask about one for longer.
 func (st *Store) operationRecord(o operation.Operation) record {
-	return record{kind: operationKind, id: string(o.ID), version: o.Version, value: writeOperation(o), until: o.ExpiresAt.Add(st.ResultTTL)}
+	return record{kind: operationKind, id: string(o.ID), version: o.Version, value: writeOperation(o), until: st.operationEnds(o)}
+}
+
+func (st *Store) operationEnds(o operation.Operation) time.Time {
+	if o.ByService {
+		return o.ExpiresAt.Add(operation.BackendKeep)
+	}
+	return o.ExpiresAt.Add(st.ResultTTL)
 }
 
 // CreateOperation implements operation.Store. The version is 1. An id that is
@@ -31,7 +46,53 @@ func (st *Store) CreateOperation(ctx context.Context, o operation.Operation) err
 	if err == nil && done != recordWritten {
 		err = operation.ErrConflict
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return st.listOperation(ctx, o)
+}
+
+// operationsMost bounds the list of a service's operations about one identity.
+const operationsMost = 100
+
+// listOperation puts a back end's operation on the list of those about somebody.
+// The ids are sealed: whoever opens an operation first has it.
+func (st *Store) listOperation(ctx context.Context, o operation.Operation) error {
+	if !o.ByService || o.Subject == "" {
+		return nil
+	}
+	key := st.operationList(st.Master.First(), o.Service, o.Subject)
+	until := st.operationEnds(o).Truncate(time.Millisecond)
+	pipe := st.db.Pipeline()
+	pipe.ZRemRangeByScore(ctx, key, "-inf", strconv.FormatInt(st.Now().UnixMilli(), 10))
+	pipe.ZAdd(ctx, key, redis.Z{Score: float64(until.UnixMilli()), Member: seal(st.Master, key, 0, until, []byte(o.ID))})
+	pipe.ZRemRangeByRank(ctx, key, 0, -operationsMost-1)
+	pipe.PExpire(ctx, key, time.Duration(st.left(until))*time.Millisecond+operation.BackendKeep)
+	return unavailable(st.settle(ctx, pipe))
+}
+
+func (st *Store) operationList(secret keyring.SecretID, service string, subject device.TokenID) string {
+	return st.keys.operations(st.veil(secret, "operations", service, string(subject)))
+}
+
+// OperationsOf implements operation.Store.
+func (st *Store) OperationsOf(ctx context.Context, service string, subject device.TokenID) (ids []operation.ID, err error) {
+	for _, secret := range st.Master.IDs() {
+		key := st.operationList(secret, service, subject)
+		members, err := st.db.ZRevRange(ctx, key, 0, operationsMost-1).Result()
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		for _, m := range members {
+			plain, _, err := open(st.Master, key, 0, st.Now(), []byte(m))
+			if err != nil {
+				st.tampered(ctx, "operation list", err)
+				continue
+			}
+			ids = append(ids, operation.ID(plain))
+		}
+	}
+	return ids, nil
 }
 
 // Operation implements operation.Store.
@@ -65,6 +126,8 @@ func (st *Store) SwapOperation(ctx context.Context, old, next operation.Operatio
 		return operation.ErrNotFound
 	case done == recordChanged:
 		return operation.ErrConflict
+	case next.Subject != old.Subject:
+		return st.listOperation(ctx, next)
 	}
 	return nil
 }

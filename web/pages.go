@@ -189,6 +189,13 @@ func (p *Pages) NotYours(w http.ResponseWriter, r *http.Request) error {
 	return p.renderAs(w, http.StatusNotFound, "notice.html", v)
 }
 
+// Done writes the page of an operation that is over.
+func (p *Pages) Done(w http.ResponseWriter, r *http.Request) error {
+	v, t := p.view(r, "")
+	v.Title, v.Text = t["doneTitle"], t["doneText"]
+	return p.render(w, "notice.html", v)
+}
+
 // Text gives a text in the language of whoever asks; empty: there is none of that
 // key.
 func (p *Pages) Text(r *http.Request, key string) string {

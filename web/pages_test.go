@@ -72,7 +72,7 @@ func TestTextsOfPages(t *testing.T) {
 	for _, l := range languages {
 		for _, key := range []string{"logInTo", "linkScanTitle", "linkScanText", "linkWarning", "incompleteTitle", "incompleteText",
 			"notYoursTitle", "notYoursText", "byName", "byPhone", "nameMissing", "triedTooOften", "wayClosed",
-			"signOutTitle", "signOutText", "signOutAsked", "signOutYes", "signOutNo", "signedOutTitle", "signedOutText", "stayedTitle", "stayedText"} {
+			"signOutTitle", "signOutText", "signOutAsked", "signOutYes", "signOutNo", "signedOutTitle", "signedOutText", "stayedTitle", "stayedText", "doneTitle", "doneText"} {
 			if p.texts.by[l][key] == "" {
 				t.Errorf("%s has no %s", l, key)
 			}

@@ -297,7 +297,7 @@ func TestOperationEnds(t *testing.T) {
 	if _, err := phone.Verify(rig.Ctx(t), c, session.Report, "", nil); err != nil {
 		t.Fatal(err)
 	}
-	if a := p.Send(operation.Status); a.Type != "cancel" || a.Data.StepResult != "AUTH_FAILED" || a.Data.Location == "" {
+	if a := p.Send(operation.Status); a.Type != "cancel" || a.Data.StepResult != "AUTH_METHOD_FAILED" || a.Data.Location == "" {
 		t.Errorf("reported: %+v", a)
 	}
 	other := r.Login(0)

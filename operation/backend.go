@@ -1,0 +1,221 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign/audit"
+	"countersign/device"
+	"countersign/session"
+)
+
+// An Order is a back end's wish for an operation. What it is about has been checked
+// for its form.
+type Order struct {
+	Name    string // of its flow
+	Service string // the relying party's id, which has authenticated
+	Data    string
+	Form    json.RawMessage
+	// Subject is who is asked, as the service knows them; empty: whoever tells
+	// their name, or scans.
+	Subject    device.TokenID
+	ExternalID string
+	Scopes     []device.Scope
+	Finish     string // where the browser goes at the end
+	// Repeat is the caller's idempotency key, or empty; Body is the digest of the
+	// request it came with.
+	Repeat, Body string
+}
+
+// Repeats remembers idempotency keys.
+type Repeats interface {
+	// RecallOperation gives the operation that a key stands for, and the digest
+	// of the body it was first used with; ok is false if it stands for none.
+	RecallOperation(ctx context.Context, key string) (id ID, body string, ok bool, err error)
+	// RememberOperation makes a key stand for an operation, and gives the one it
+	// stands for: the first that asked.
+	RememberOperation(ctx context.Context, key string, id ID, body string, lifetime time.Duration) (ID, string, error)
+}
+
+// What a back end is refused with.
+var (
+	// ErrUnknown: there is no operation of that name.
+	ErrUnknown = errors.New("operation: no such operation")
+	// ErrNobody: the operation is about somebody, and the service says not whom.
+	ErrNobody = errors.New("operation: a user must be named")
+	// ErrFinished: it has ended, and not by a cancel.
+	ErrFinished = errors.New("operation: has ended")
+)
+
+// BackendKeep is how long an operation of a back end is kept after its time is up,
+// for the back end to ask about.
+const BackendKeep = 24 * time.Hour
+
+// Create begins an operation for a back end. It is not shown anywhere yet: the
+// first browser that opens its page has it. [ErrUnknown], [ErrNobody],
+// session.ErrScope, session.ErrIdempotency, session.ErrFull.
+func (svc *Service) Create(ctx context.Context, w Order) (Operation, error) {
+	o, err := svc.ordered(w)
+	if err != nil {
+		return Operation{}, err
+	}
+	if w.Repeat == "" {
+		return o, svc.create(ctx, o)
+	}
+	key := strings.Join([]string{"operation", w.Service, w.Repeat}, "\n")
+	id, body, known, err := svc.Repeats.RecallOperation(ctx, key)
+	if err != nil {
+		return Operation{}, err
+	}
+	if !known {
+		if err := svc.create(ctx, o); err != nil {
+			return Operation{}, err
+		}
+		id, body, err = svc.Repeats.RememberOperation(ctx, key, o.ID, w.Body, o.ExpiresAt.Sub(o.CreatedAt)+BackendKeep)
+		if err != nil || id == o.ID {
+			return o, err
+		}
+		// Another request with the key was quicker; nobody has this one's id.
+	}
+	if body != w.Body {
+		return Operation{}, session.ErrIdempotency
+	}
+	return svc.present(ctx, id)
+}
+
+func (svc *Service) create(ctx context.Context, o Operation) error {
+	if err := svc.Store.CreateOperation(ctx, o); err != nil {
+		return err
+	}
+	return svc.record(ctx, o, audit.OperationStarted, o.Name)
+}
+
+// ordered makes the operation of an order.
+func (svc *Service) ordered(w Order) (Operation, error) {
+	if _, ok := svc.Flows[w.Name]; !ok {
+		return Operation{}, ErrUnknown
+	}
+	party, _ := svc.Parties.Party(w.Service)
+	subject := device.TokenID("")
+	if w.Subject != "" {
+		subject = party.Identity(w.Subject).Canonical()
+	}
+	o, err := svc.plan(New{Name: w.Name, Service: w.Service, Subject: subject, Scopes: w.Scopes, Finish: w.Finish})
+	if err != nil {
+		return o, err
+	}
+	o.ByService, o.Named, o.ExternalID, o.Data, o.Form = true, subject != "", w.ExternalID, w.Data, w.Form
+	v := view{flow: svc.Flows[w.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
+	if !v.open(v.step) {
+		return o, ErrNobody // whoever it is, has to be named
+	}
+	return o, nil
+}
+
+// Ask gives an operation of a service as it stands now. ErrNotFound.
+func (svc *Service) Ask(ctx context.Context, service string, id ID) (Operation, error) {
+	if !id.WellFormed() {
+		return Operation{}, ErrNotFound
+	}
+	o, err := svc.present(ctx, id)
+	if err == nil && (o.Service != service || !o.ByService) {
+		return Operation{}, ErrNotFound
+	}
+	return o, err
+}
+
+// Due are the methods that take the step that an operation is at, the most fitting
+// first; none of one that has ended.
+func (svc *Service) Due(o Operation) (out []Method) {
+	if o.Result != Continue {
+		return nil
+	}
+	party, _ := svc.Parties.Party(o.Service)
+	v := view{flow: svc.Flows[o.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
+	for _, w := range v.step.Ways {
+		if v.takes(v.step, w.Method) {
+			out = append(out, w.Method)
+		}
+	}
+	return out
+}
+
+// GiveUp cancels an operation for its service. It may be repeated; after another
+// end it is [ErrFinished]. ErrNotFound.
+func (svc *Service) GiveUp(ctx context.Context, service string, id ID) (Operation, error) {
+	ctx = context.WithoutCancel(ctx)
+	for range tries {
+		o, err := svc.Ask(ctx, service, id)
+		switch {
+		case err != nil:
+			return o, err
+		case o.Result == Failed && o.Reason == string(causeCancelled):
+			return o, nil
+		case o.Result != Continue:
+			return o, ErrFinished
+		}
+		v, err := svc.look(ctx, o)
+		if err != nil {
+			return o, err
+		}
+		p := v.end(Message{}, causeCancelled)
+		p.by = session.ByService
+		a, err := svc.carryOut(ctx, v, p, Message{}, Requester{})
+		if !errors.Is(err, ErrConflict) {
+			return a.Operation, err
+		}
+	}
+	return Operation{}, ErrConflict
+}
+
+// Of gives the operations of a service that are about a user of its, the newest
+// first; the service names the user as it knows them.
+func (svc *Service) Of(ctx context.Context, service string, user device.TokenID) ([]Operation, error) {
+	party, _ := svc.Parties.Party(service)
+	ids, err := svc.Store.OperationsOf(ctx, service, party.Identity(user).Canonical())
+	if err != nil {
+		return nil, err
+	}
+	var out []Operation
+	for _, id := range ids {
+		o, err := svc.Ask(ctx, service, id)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// Open binds an operation of a back end to the browser that opens its page first,
+// and gives the secret for that browser's cookie. ErrNotFound: also if another
+// browser has it.
+func (svc *Service) Open(ctx context.Context, id ID) (Operation, string, error) {
+	if !id.WellFormed() {
+		return Operation{}, "", ErrNotFound
+	}
+	o, err := svc.Store.Operation(ctx, id)
+	if err != nil {
+		return o, "", err
+	}
+	if !o.ByService || o.Browser != nil {
+		return Operation{}, "", ErrNotFound
+	}
+	secret, hash := newSecret()
+	next := o
+	next.Version++
+	next.Browser = hash
+	if err := svc.Store.SwapOperation(ctx, o, next); errors.Is(err, ErrConflict) {
+		return Operation{}, "", ErrNotFound // another was first
+	} else if err != nil {
+		return Operation{}, "", err
+	}
+	return next, secret, svc.record(ctx, next, audit.OperationOpened, "")
+}

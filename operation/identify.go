@@ -1,0 +1,48 @@
+package operation
+
+import (
+	"strings"
+
+	"countersign/device"
+	"countersign/session"
+)
+
+// identify is the method of the first step: the user tells a name. It does not
+// look whether there is anybody of that name, so nobody learns it here. A name of
+// another form than ours becomes one that nobody has.
+type identify struct{}
+
+const (
+	labelByName Text = "byName"
+	nameMissing Text = "nameMissing"
+)
+
+// userMost is how long a name may be, in bytes. None of ours is longer; a longer
+// one is a mistake that the page tells.
+const userMost = 256
+
+func (identify) label() Text    { return labelByName }
+func (identify) factor() bool   { return false }
+func (identify) tries() int     { return 0 }
+func (identify) open(view) bool { return true }
+
+// start takes the name: in its step and after it, because the name may have been
+// another's.
+func (identify) start(v view, m Message) plan {
+	user := strings.TrimSpace(m.User)
+	if user == "" || len(user) > userMost {
+		return plan{answer: v.failure(m, nameMissing)}
+	}
+	next := v.o
+	give := v.running()
+	next.Subject, next.Session, next.How = device.TokenID(user).Canonical(), "", ""
+	if next.Step == v.flow.Steps[0].Name {
+		v.o = next
+		p := v.settled(m, ByName, Confirmed, "")
+		p.give, p.by = give, session.ByReplaced
+		return p
+	}
+	return plan{next: &next, give: give, by: session.ByReplaced, answer: v.at(next).init(m)}
+}
+
+func (identify) verify(_ view, m Message) plan { return plan{answer: refused(m, OutOfStep)} }

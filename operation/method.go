@@ -1,0 +1,30 @@
+package operation
+
+// A method is how a step is taken. Each is a file of its own, and knows nothing of
+// the others: where a step leads is the flow's business, and the dispatcher's.
+type method interface {
+	// label is what it is called on the page.
+	label() Text
+	// factor says whether taking it proves who somebody is.
+	factor() bool
+	// tries is how often it may be tried in one operation; 0: as often as one
+	// likes.
+	tries() int
+	// open says whether it can be taken as things stand. It must not tell whether
+	// there is anybody of the subject's name.
+	open(v view) bool
+	// start and verify answer the messages of these types.
+	start(v view, m Message) plan
+	verify(v view, m Message) plan
+}
+
+// methods are all there are.
+func methods() map[Method]method {
+	return map[Method]method{ByName: identify{}, ByPhone: handset{}, ByReview: review{}}
+}
+
+// factor says whether a method proves one.
+func (m Method) factor() bool {
+	x, ok := methods()[m]
+	return ok && x.factor()
+}

@@ -1,0 +1,212 @@
+package operation
+
+import (
+	"slices"
+	"time"
+
+	"countersign/session"
+)
+
+// A view is all that an answer is decided from: the operation as it is stored, its
+// flow and the step that is due, and the session of a device step, if one was
+// started and is still known.
+type view struct {
+	o    Operation
+	flow Flow
+	step FlowStep
+	s    *session.Session
+	// scans says whether the service lets anybody scan.
+	scans bool
+	now   time.Time
+}
+
+// at is the view of another state of the operation.
+func (v view) at(o Operation) view {
+	step, _ := v.flow.step(o.Step)
+	return view{o: o, flow: v.flow, step: step, scans: v.scans, now: v.now}
+}
+
+// A cause says why an operation has failed, as the audit stream has it.
+type cause string
+
+const (
+	causeCancelled   cause = "cancelled"
+	causeExpired     cause = "expired"
+	causeReported    cause = "reported"
+	causeTooMany     cause = "too_many"
+	causeDeclined    cause = "declined"
+	causeNoMethod    cause = "no_method"
+	causeInterrupted cause = "interrupted" // by another of the same browser login
+)
+
+// A plan is what a message leads to.
+type plan struct {
+	answer Answer
+	next   *Operation // nil: nothing changes
+	// session says that a session has to be started, whose id next gets.
+	session bool
+	// give is a running session that is given up, and by whom.
+	give session.ID
+	by   session.Canceller
+}
+
+// identifies says whether the step due is the one that asks who it is.
+func (v view) identifies() bool {
+	_, ok := v.step.way(ByName)
+	return ok
+}
+
+// takes says whether a method takes a step, as things stand.
+func (v view) takes(s FlowStep, m Method) bool {
+	_, listed := s.way(m)
+	x, known := methods()[m]
+	return listed && known && !slices.Contains(v.o.Closed, m) && x.open(v)
+}
+
+// open says whether some method takes a step.
+func (v view) open(s FlowStep) bool {
+	return slices.ContainsFunc(s.Ways, func(w Way) bool { return v.takes(s, w.Method) })
+}
+
+// ways are the methods offered now, the most fitting first.
+func (v view) ways() []Offer {
+	s := v.step
+	if _, reviewing := s.way(ByReview); reviewing {
+		s, _ = v.flow.next(s.Name)
+	}
+	var list []Method
+	for _, w := range s.Ways {
+		if v.takes(s, w.Method) {
+			list = append(list, w.Method)
+		}
+	}
+	if i := slices.Index(list, v.o.Chosen); i > 0 {
+		list = slices.Insert(slices.Delete(list, i, i+1), 0, v.o.Chosen)
+	}
+	list = append(list, v.beside()...)
+	out := make([]Offer, 0, len(list))
+	for _, m := range list {
+		out = append(out, Offer{m, methods()[m].label()})
+	}
+	return out
+}
+
+// beside are methods of a neighbouring step that can be taken in this one: scanning,
+// which identifies too; and another name, as long as nobody has proven to be who
+// they are.
+func (v view) beside() []Method {
+	n, _ := v.flow.next(v.step.Name)
+	switch _, phones := n.way(ByPhone); {
+	case v.identifies() && phones && v.scans:
+		return []Method{ByPhone}
+	case !v.identifies() && v.mayRename():
+		return []Method{ByName}
+	}
+	return nil
+}
+
+// mayRename says whether the user may still tell another name: in the step after
+// the one that asks for it.
+func (v view) mayRename() bool {
+	first := v.flow.Steps[0]
+	_, asks := first.way(ByName)
+	return asks && v.o.Approval == nil && !v.o.Named && v.flow.index(v.step.Name) == 1
+}
+
+// remaining is how often a method can still be tried; -1: as often as one likes.
+func (v view) remaining(m Method) int {
+	most := methods()[m].tries()
+	if w, ok := v.step.way(m); ok && w.Attempts > 0 {
+		most = w.Attempts
+	}
+	if most == 0 {
+		return -1
+	}
+	return max(0, most-v.o.tried(m))
+}
+
+// left is what the page is told: the tries of the step's first method that has a
+// number of them, or of the phone.
+func (v view) left() int {
+	for _, w := range v.step.Ways {
+		if n := v.remaining(w.Method); n >= 0 {
+			return n
+		}
+	}
+	return v.remaining(ByPhone)
+}
+
+// enter sets what belongs to the step that an operation has come to.
+func (v view) enter(o *Operation) {
+	step, _ := v.flow.step(o.Step)
+	o.How, o.StepEnds = "", time.Time{}
+	if step.Expiry > 0 {
+		o.StepEnds = v.now.Add(step.Expiry).Truncate(time.Second)
+	}
+}
+
+// settled is what a result of the step by a method leads to.
+func (v view) settled(m Message, by Method, how StepResult, why cause) plan {
+	next := v.o
+	next.Session = ""
+	if how == AuthFailed && v.remaining(by) == 0 {
+		how, why = AuthMethodFailed, causeTooMany
+	}
+	if how == AuthMethodFailed {
+		next.Closed = append(slices.Clone(next.Closed), by)
+	}
+	from := next.Step
+	next.Result, next.Step = v.flow.after(from, how, v.at(next).open)
+	if next.Result == Failed {
+		next.Reason = string(reason(how, why))
+	}
+	if next.Result == Continue && next.Step != from {
+		v.enter(&next)
+	} else {
+		next.How = how
+	}
+	next.note(Entry{At: v.now, Step: from, Method: by, How: how, Reason: next.Reason})
+	answer := v.at(next).init(m)
+	if next.Result != Continue {
+		answer = next.ended(m)
+	}
+	return plan{next: &next, answer: answer, give: v.running(), by: session.ByPage}
+}
+
+// reason is why an operation has failed by a result.
+func reason(how StepResult, why cause) cause {
+	switch {
+	case why != "":
+		return why
+	case how == Canceled:
+		return causeDeclined
+	}
+	return causeNoMethod
+}
+
+// end ends the operation without an approval.
+func (v view) end(m Message, why cause) plan {
+	next := v.o
+	next.Result, next.Reason, next.Session = Failed, string(why), ""
+	if why == causeCancelled {
+		next.How = Canceled
+	}
+	next.note(Entry{At: v.now, Step: next.Step, How: next.How, Reason: next.Reason})
+	return plan{next: &next, give: v.running(), by: session.ByPage, answer: next.ended(m)}
+}
+
+// fail is end, answered as a failure that tells the user why.
+func (v view) fail(m Message, why cause, t Text) plan {
+	p := v.end(m, why)
+	p.answer.Type, p.answer.Text = Failure, t
+	return p
+}
+
+// failure answers a mistake of the user's, which changes nothing.
+func (v view) failure(m Message, t Text) Answer {
+	return Answer{Type: Failure, ReplyTo: m.Type, Operation: v.o, Text: t, Remaining: v.left()}
+}
+
+func (v view) init(m Message) Answer {
+	return Answer{Type: Init, ReplyTo: m.Type, Operation: v.o, StepResult: v.o.How, Ways: v.ways(), Remaining: v.left()}
+}

@@ -1,0 +1,102 @@
+package server
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign/operation"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A flow is as short as it can be, and says the rest where it has to.
+func TestFlows(t *testing.T) {
+	cfg, err := Load(Source{File: "c.yaml", Content: []byte(minimal + `flows:
+  refund:
+    expiry: 5m
+    steps: [identify, [device]]
+  authorize_payment:
+    factors: 2
+    steps:
+      - identify
+      - {name: who, methods: [{method: device, attempts: 2}], on: {CANCELED: again, AUTH_METHOD_FAILED: [fail]}}
+      - review
+      - {name: pay, methods: [device], expiry: 2m}
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flows := cfg.OperationFlows()
+	if got := flows["refund"].String(); got != "identify > device" || flows["refund"].Expiry != 5*time.Minute {
+		t.Errorf("%s in %s", got, flows["refund"].Expiry)
+	}
+	want := operation.Flow{Name: "authorize_payment", Expiry: 10 * time.Minute, Factors: 2, Steps: []operation.FlowStep{
+		{Name: "identify", Ways: []operation.Way{{Method: operation.ByName}}},
+		{Name: "who", Ways: []operation.Way{{Method: operation.ByPhone, Attempts: 2}}, On: map[operation.StepResult][]operation.Target{
+			operation.Canceled: {operation.ToAgain}, operation.AuthMethodFailed: {operation.ToFail}}},
+		{Name: "review", Ways: []operation.Way{{Method: operation.ByReview}}},
+		{Name: "pay", Ways: []operation.Way{{Method: operation.ByPhone}}, Expiry: 2 * time.Minute}}}
+	if diff := cmp.Diff(want, flows["authorize_payment"]); diff != "" {
+		t.Error(diff)
+	}
+	if _, ok := flows[operation.Login]; !ok {
+		t.Error("what is built in is gone")
+	}
+}
+
+// Everything that is wrong is told at once, with its line.
+func TestFlowMistakes(t *testing.T) {
+	found := problems(t, Source{File: "c.yaml", Content: []byte(minimal + `flows:
+  a b: {steps: [device]}
+  short: {expiry: 1s, steps: [device]}
+  empty: {}
+  odd: {steps: [device], colour: red}
+  text: device
+  unknown: {steps: [identify, telepathy]}
+  twice: {steps: [[device, device]]}
+  late: {steps: [device, identify]}
+  reviewed: {steps: [device, review]}
+  nothing: {steps: [identify]}
+  weak: {factors: 2, steps: [identify, device]}
+  dead: {steps: [{name: a, methods: [device], on: {CONFIRMED: b}}, {name: b, methods: [device], on: {CONFIRMED: a}}]}
+  lost: {steps: [{name: a, methods: [device], on: {CONFIRMED: done}}, {name: b, methods: [device]}]}
+  nowhere: {steps: [{methods: [device], on: {CONFIRMED: elsewhere, MAYBE: next}}]}
+  many: {steps: [{methods: [{method: device, attempts: 99}]}]}
+  cheap: {steps: [{methods: [device], on: {AUTH_FAILED: done}}]}
+`)})
+	var got []string
+	for _, p := range found {
+		got = append(got, strings.TrimPrefix(p.Where, "c.yaml:")+" "+p.Path+": "+p.What)
+	}
+	base := strings.Count(minimal, "\n")
+	for i, want := range []string{
+		"flows.a b: is no name of an operation",
+		"flows.short.expiry: must be 30s to 24h",
+		"flows.empty.steps: is required: a list",
+		`flows.odd: has no key "colour"`,
+		"flows.text: is no group",
+		`flows.unknown.steps[1].methods[0]: there is no method "telepathy"`,
+		"flows.twice.steps[0].methods[1]: device is listed twice",
+		"flows.late.steps[1].methods[0]: identify is a first step, by itself",
+		"flows.reviewed.steps[1].methods[0]: review needs a step after it whose methods it shows",
+		"flows.nothing.steps: can be gone through with 0 of 1 factors",
+		"flows.weak.steps: can be gone through with 1 of 2 factors",
+		"flows.dead.steps[0]: leads to no end but failure",
+		"flows.lost.steps[1]: is never due",
+		"flows.nowhere.steps[0].on.CONFIRMED: elsewhere is no step",
+		"flows.many.steps[0].methods[0].attempts: must be 1 to 20",
+		"flows.cheap.steps: can be gone through with 0 of 1 factors",
+	} {
+		line := base + 2 + i
+		full := strings.Join([]string{strconv.Itoa(line), want}, " ")
+		if !slices.Contains(got, full) {
+			t.Errorf("not told: %s", full)
+		}
+	}
+	if t.Failed() {
+		t.Logf("told:\n%s", strings.Join(got, "\n"))
+	}
+}
