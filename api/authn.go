@@ -106,6 +106,12 @@ func (h *Handler) authn(c echo.Context) error {
 	}
 	id, addr := c.Param("id"), h.caller(r)
 	from := operation.Requester{IP: addr.String(), UserAgent: h.browsers.name(r.UserAgent()), Address: countedAs(addr)}
+	if *q.Type == string(operation.Init) {
+		var err error
+		if from.Login, err = h.Provider.LoginID(r); err != nil {
+			return err
+		}
+	}
 	a, err := h.Operations.Handle(r.Context(), operation.ID(id), h.Cookies.Secret(r, id), q.message(), from)
 	if err != nil {
 		return err

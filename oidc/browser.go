@@ -55,6 +55,15 @@ func (p *Provider) browserLogin(r *http.Request) (*browserLogin, error) {
 	return l, nil
 }
 
+// LoginID names the browser login of whoever asks; empty: there is none.
+func (p *Provider) LoginID(r *http.Request) (string, error) {
+	l, err := p.browserLogin(r)
+	if l == nil || err != nil {
+		return "", err
+	}
+	return l.ID, nil
+}
+
 // cookieLogin gives the login that the browser has the cookie of, and the cookie's
 // secret; nil if it has none, or it was ended. Whether it may still log anybody in
 // is not looked at.

@@ -246,7 +246,7 @@ func (k *keeper) approvedGrant(ctx context.Context, as *goidc.AuthnSession, s se
 	if err := k.Sessions.Proven(s); err != nil {
 		return nil, err
 	}
-	if !s.Backchannel() || s.Claim == nil || s.Grant == nil || s.Service != as.ClientID {
+	if !s.Backchannel() || s.Claim == nil || s.Grant == nil || s.Service != as.ClientID || s.For != as.ID {
 		return nil, session.ErrProof // not what this request started
 	}
 	now := int(k.Now().Unix())

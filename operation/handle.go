@@ -48,6 +48,10 @@ func (svc *Service) answer(ctx context.Context, v view, m Message, from Requeste
 	}
 	if !due {
 		p = v.decide(m)
+		if m.Type == Init && v.o.Result == Continue && !v.o.Shown {
+			a, err = svc.show(ctx, v, p, m, from)
+			return a, false, err
+		}
 	}
 	a, err = svc.carryOut(ctx, v, p, m, from)
 	return a, due && a.Operation.Result == Continue, err

@@ -21,6 +21,7 @@ type memory struct {
 	identities map[device.TokenID]device.Identity
 	operations map[ID]Operation
 	repeats    map[string]repeat
+	turns      map[string]ID
 
 	// full is what Create gives; conflicts is how many swaps of an operation
 	// still find that another was quicker.
@@ -31,7 +32,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{sessions: map[session.ID]session.Session{}, identities: map[device.TokenID]device.Identity{}, operations: map[ID]Operation{}, repeats: map[string]repeat{}}
+	return &memory{sessions: map[session.ID]session.Session{}, identities: map[device.TokenID]device.Identity{}, operations: map[ID]Operation{}, repeats: map[string]repeat{}, turns: map[string]ID{}}
 }
 
 var (
@@ -67,6 +68,14 @@ func (m *memory) OperationsOf(_ context.Context, service string, subject device.
 		}
 	}
 	return ids, nil
+}
+
+func (m *memory) TakeTurn(_ context.Context, login string, id ID, _ time.Time) (ID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.turns[login]
+	m.turns[login] = id
+	return before, nil
 }
 
 func (m *memory) RecallOperation(_ context.Context, key string) (ID, string, bool, error) {

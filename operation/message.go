@@ -54,6 +54,7 @@ type Requester struct {
 	IP        string
 	UserAgent string // a short form such as "Firefox on Linux"
 	Address   string // as the limits count it
+	Login     string // the browser login that it has, if it says init; empty: none
 }
 
 // A Reason says why a message was not taken at all.

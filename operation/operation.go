@@ -64,6 +64,11 @@ type Operation struct {
 	// tried again.
 	Tries  []Try
 	Closed []Method
+	// Login names the browser login that it was first shown in; empty: it was not
+	// shown, or in none.
+	Login string
+	// Shown says that a page has asked for it.
+	Shown bool
 	// Named says that the back end named the subject, so nobody else can be told.
 	Named bool
 	// Subject is who is asked: hinted, or told in the step identify, or, once a
@@ -143,6 +148,9 @@ type Store interface {
 	// OperationsOf gives the ids of a service's operations that are about an
 	// identity, at most 100, the newest first.
 	OperationsOf(ctx context.Context, service string, subject device.TokenID) ([]ID, error)
+	// TakeTurn makes an operation the one that a browser login is at, and gives
+	// the one before it; empty: there was none.
+	TakeTurn(ctx context.Context, login string, id ID, until time.Time) (before ID, err error)
 	// SwapOperation writes next if the stored version is old's. ErrConflict, ErrNotFound.
 	SwapOperation(ctx context.Context, old, next Operation) error
 }

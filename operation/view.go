@@ -36,7 +36,7 @@ const (
 	causeTooMany     cause = "too_many"
 	causeDeclined    cause = "declined"
 	causeNoMethod    cause = "no_method"
-	causeInterrupted cause = "interrupted" // by another of the same browser login
+	causeInterrupted cause = "INTERRUPTED_OPERATION" // by another of the same browser login
 )
 
 // A plan is what a message leads to.

@@ -88,6 +88,10 @@ func (k keys) notices() string { return k.prefix + ":{notices}" }
 // identity, by their end. tag is a MAC of both. PX: a day after the last end.
 func (k keys) operations(tag string) string { return k.prefix + ":{operations:" + tag + "}" }
 
+// turn: string, the sealed id of the operation that a browser login is at. tag is a
+// MAC of the login's id. PX: the operation's end.
+func (k keys) turn(tag string) string { return k.prefix + ":{turn:" + tag + "}" }
+
 // signingKeys: string, version and sealed ring.
 func (k keys) signingKeys() string { return k.prefix + ":{keys}" }
 

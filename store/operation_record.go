@@ -23,6 +23,8 @@ func writeOperation(o operation.Operation) []byte {
 	w.string(o.Service)
 	w.bool(o.ByService)
 	w.bool(o.Named)
+	w.string(o.Login)
+	w.bool(o.Shown)
 	w.string(o.ExternalID)
 	w.string(o.Data)
 	w.bytes(o.Form)
@@ -65,6 +67,8 @@ func readOperation(b []byte) (o operation.Operation, err error) {
 	o.Service = r.string()
 	o.ByService = r.bool()
 	o.Named = r.bool()
+	o.Login = r.string()
+	o.Shown = r.bool()
 	o.ExternalID = r.string()
 	o.Data = r.string()
 	if form := r.bytes(); len(form) > 0 {

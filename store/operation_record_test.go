@@ -21,7 +21,7 @@ import (
 // fullOperation has every member set, each to something else.
 func fullOperation() operation.Operation {
 	at := time.UnixMilli(1_700_000_000_123).UTC()
-	return operation.Operation{Name: "login", Service: "acme", ByService: true, Named: true, ExternalID: "order-1", Data: "A2", Form: json.RawMessage(`{}`),
+	return operation.Operation{Name: "login", Service: "acme", ByService: true, Named: true, Login: "l1", Shown: true, ExternalID: "order-1", Data: "A2", Form: json.RawMessage(`{}`),
 		Browser: []byte("hash"), CreatedAt: at, ExpiresAt: at.Add(10 * time.Minute),
 		Result: operation.Done, Reason: "expired", Step: operation.Device, StepEnds: at.Add(5 * time.Minute), How: operation.Canceled, Chosen: operation.ByPhone,
 		Tries: []operation.Try{{Method: operation.ByPhone, N: 3}}, Closed: []operation.Method{operation.ByReview},
@@ -49,6 +49,7 @@ func TestGoldenOperation(t *testing.T) {
 // TestOperationOfBefore: what a node of the version before wrote is read.
 func TestOperationOfBefore(t *testing.T) {
 	want := fullOperation()
+	want.Login, want.Shown = "", false
 	want.ByService, want.Named, want.ExternalID, want.Data, want.Form, want.Reason, want.StepEnds, want.How = false, false, "", "", nil, "", time.Time{}, ""
 	want.Chosen, want.Closed, want.History, want.Approval.Proof = "", nil, nil, nil
 	text, err := os.ReadFile("testdata/operation_schema1.hex")
@@ -62,7 +63,7 @@ func TestOperationOfBefore(t *testing.T) {
 
 func TestOperationsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		want := operation.Operation{Name: text(rt), Service: text(rt), ByService: yes(rt), Named: yes(rt), ExternalID: text(rt), Data: text(rt),
+		want := operation.Operation{Name: text(rt), Service: text(rt), ByService: yes(rt), Named: yes(rt), Login: text(rt), Shown: yes(rt), ExternalID: text(rt), Data: text(rt),
 			Form: rapid.SliceOf(rapid.Byte()).Draw(rt, "form"), Browser: rapid.SliceOf(rapid.Byte()).Draw(rt, "browser"),
 			CreatedAt: drawTime(rt), ExpiresAt: drawTime(rt), Result: operation.Result(text(rt)), Reason: text(rt), Step: operation.Step(text(rt)),
 			StepEnds: drawTime(rt), How: operation.StepResult(text(rt)), Chosen: operation.Method(text(rt)),

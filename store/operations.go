@@ -113,6 +113,25 @@ func (st *Store) Operation(ctx context.Context, id operation.ID) (operation.Oper
 	return o, nil
 }
 
+// TakeTurn implements operation.Store.
+func (st *Store) TakeTurn(ctx context.Context, login string, id operation.ID, until time.Time) (operation.ID, error) {
+	key, until := st.keys.turn(st.veil(st.Master.First(), "turn", login)), until.Truncate(time.Millisecond)
+	ttl := time.Duration(st.left(until)) * time.Millisecond
+	old, err := st.db.SetArgs(ctx, key, seal(st.Master, key, 0, until, []byte(id)), redis.SetArgs{Get: true, TTL: ttl}).Result()
+	if failed(err) {
+		return "", unavailable(err)
+	}
+	if old == "" {
+		return "", nil
+	}
+	plain, _, err := open(st.Master, key, 0, st.Now(), []byte(old))
+	if err != nil {
+		st.tampered(ctx, "operation turn", err)
+		return "", nil //nolint:nilerr // what does not authenticate is absent
+	}
+	return operation.ID(plain), nil
+}
+
 // SwapOperation implements operation.Store. The version of next is the one after
 // old's, and its id the same.
 func (st *Store) SwapOperation(ctx context.Context, old, next operation.Operation) error {

@@ -1,0 +1,51 @@
+package operation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"countersign/session"
+)
+
+// show answers the first init of an operation. One that its browser login was at
+// before is over then: whoever begins something new has left that. It goes first,
+// so that whoever is stopped in between does it again.
+func (svc *Service) show(ctx context.Context, v view, p plan, m Message, from Requester) (Answer, error) {
+	if from.Login != "" {
+		before, err := svc.Store.TakeTurn(ctx, from.Login, v.o.ID, v.o.ExpiresAt)
+		if err == nil && before != "" && before != v.o.ID {
+			err = svc.interrupt(ctx, before, from.Login)
+		}
+		if err != nil {
+			return Answer{}, err
+		}
+	}
+	next := v.o
+	next.Shown, next.Login = true, from.Login
+	p.next = &next
+	return svc.carryOut(ctx, v, p, m, from)
+}
+
+// interrupt ends an operation because another has taken its turn.
+func (svc *Service) interrupt(ctx context.Context, id ID, login string) error {
+	for range tries {
+		o, err := svc.present(ctx, id)
+		if errors.Is(err, ErrNotFound) || err == nil && (o.Result != Continue || o.Login != login) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		v, err := svc.look(ctx, o)
+		if err != nil {
+			return err
+		}
+		p := v.end(Message{}, causeInterrupted)
+		p.by = session.ByReplaced
+		if _, err := svc.carryOut(ctx, v, p, Message{}, Requester{}); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w, %d times", ErrConflict, tries)
+}
