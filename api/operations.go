@@ -156,18 +156,15 @@ func (h *Handler) orderOf(party session.RelyingParty, q OrderRequest) (w operati
 		}
 		w.Data, w.Form = wish.Data, wish.Form
 	}
-	w.Finish, err = h.finish(party, q.ReturnURL)
+	w.Return, err = returnTo(party, q.ReturnURL)
 	return w, err
 }
 
-// finish is where the browser goes at the end: a page of the service's, or ours that
-// says that it is over.
-func (h *Handler) finish(party session.RelyingParty, wanted *string) (string, error) {
+// returnTo is where the browser goes at the end: a page of the service's, or
+// nowhere.
+func returnTo(party session.RelyingParty, wanted *string) (string, error) {
 	if wanted == nil {
-		if party.ReturnURL != "" {
-			return party.ReturnURL, nil
-		}
-		return h.Issuer + "/done", nil
+		return party.ReturnURL, nil
 	}
 	u, err := url.Parse(*wanted)
 	if err != nil || u.User != nil || strings.ContainsAny(*wanted, "#\\") || len(*wanted) > 1024 || !slices.Contains(party.Origins, u.Scheme+"://"+u.Host) {

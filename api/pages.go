@@ -62,9 +62,23 @@ func looked(r *http.Request) bool {
 		(mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }
 
-// donePage is where a browser goes whose operation has ended, and whose service has
-// no page for it.
-func (h *Handler) donePage(c echo.Context) error { return h.Pages.Done(c.Response(), c.Request()) }
+// donePage is where the browser goes that an operation of a back end has ended in:
+// on to the service's own page, or to one that says that it is over.
+func (h *Handler) donePage(c echo.Context) error {
+	r, id := c.Request(), c.QueryParam("operation")
+	o, err := h.Operations.Peek(r.Context(), operation.ID(id), h.Cookies.Secret(r, id))
+	switch {
+	case errors.Is(err, operation.ErrNotFound):
+	case err != nil:
+		return err
+	case o.Result == operation.Continue:
+		return c.Redirect(http.StatusSeeOther, h.Issuer+"/login?operation="+id)
+	case o.Return != "":
+		h.Cookies.Drop(c.Response(), r, id)
+		return c.Redirect(http.StatusSeeOther, o.Return)
+	}
+	return h.Pages.Done(c.Response(), r)
+}
 
 // linkPage is the QR code opened as a link: the moving part counts only when an
 // app's camera read it, so here it is dropped.

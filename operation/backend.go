@@ -25,7 +25,7 @@ type Order struct {
 	Subject    device.TokenID
 	ExternalID string
 	Scopes     []device.Scope
-	Finish     string // where the browser goes at the end
+	Return     string // where the browser goes at the end; empty: nowhere
 	// Repeat is the caller's idempotency key, or empty; Body is the digest of the
 	// request it came with.
 	Repeat, Body string
@@ -104,10 +104,11 @@ func (svc *Service) ordered(w Order) (Operation, error) {
 	if w.Subject != "" {
 		subject = party.Identity(w.Subject).Canonical()
 	}
-	o, err := svc.plan(New{Name: w.Name, Service: w.Service, Subject: subject, Scopes: w.Scopes, Finish: w.Finish})
+	o, err := svc.plan(New{Name: w.Name, Service: w.Service, Subject: subject, Scopes: w.Scopes})
 	if err != nil {
 		return o, err
 	}
+	o.Finish, o.Return = svc.Issuer+"/done?operation="+string(o.ID), w.Return
 	o.ByService, o.Named, o.ExternalID, o.Data, o.Form = true, subject != "", w.ExternalID, w.Data, w.Form
 	v := view{flow: svc.Flows[w.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
 	if !v.open(v.step) {

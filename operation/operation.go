@@ -78,8 +78,11 @@ type Operation struct {
 	// Session is the session of the device step that is not settled yet.
 	Session session.ID
 	// Finish is where the browser goes when the operation has ended, well or
-	// not.
+	// not: an address of this server.
 	Finish string
+	// Return is where it goes from there, of an operation of a back end; empty:
+	// nowhere.
+	Return string
 	// Reason says why it has failed, in one word of a closed list.
 	Reason string
 

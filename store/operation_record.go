@@ -47,6 +47,7 @@ func writeOperation(o operation.Operation) []byte {
 	strs(w, o.Scopes)
 	w.string(string(o.Session))
 	w.string(o.Finish)
+	w.string(o.Return)
 	writeApproval(w, o.Approval)
 	w.bool(o.Spent)
 	writeHistory(w, o.History)
@@ -93,6 +94,7 @@ func readOperation(b []byte) (o operation.Operation, err error) {
 	o.Scopes = readStrings[device.Scope](r)
 	o.Session = session.ID(r.string())
 	o.Finish = r.string()
+	o.Return = r.string()
 	if o.Approval = readApproval(r); o.Approval != nil {
 		o.Approval.Proof = readProof(r)
 	}

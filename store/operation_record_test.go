@@ -26,7 +26,7 @@ func fullOperation() operation.Operation {
 		Result: operation.Done, Reason: "expired", Step: operation.Device, StepEnds: at.Add(5 * time.Minute), How: operation.Canceled, Chosen: operation.ByPhone,
 		Tries: []operation.Try{{Method: operation.ByPhone, N: 3}}, Closed: []operation.Method{operation.ByReview},
 		Subject: "tok_alice", Scopes: []device.Scope{device.Email, device.Name},
-		Session: "sess_one", Finish: "https://login.example/oidc/authorize/one", Spent: true,
+		Session: "sess_one", Finish: "https://login.example/oidc/authorize/one", Return: "https://shop.example/", Spent: true,
 		History: []operation.Entry{{At: at, Step: operation.Identify, Method: operation.ByName, How: operation.Confirmed, Result: operation.Continue, Reason: "none"}},
 		Approval: &operation.Approval{Token: "tok_bob", Device: "dev_bob", AMR: []string{"swk", "otp"}, ACR: session.Typed,
 			At: at.Add(time.Minute), Scopes: []device.Scope{device.Name},
@@ -49,7 +49,7 @@ func TestGoldenOperation(t *testing.T) {
 // TestOperationOfBefore: what a node of the version before wrote is read.
 func TestOperationOfBefore(t *testing.T) {
 	want := fullOperation()
-	want.Login, want.Shown = "", false
+	want.Login, want.Shown, want.Return = "", false, ""
 	want.ByService, want.Named, want.ExternalID, want.Data, want.Form, want.Reason, want.StepEnds, want.How = false, false, "", "", nil, "", time.Time{}, ""
 	want.Chosen, want.Closed, want.History, want.Approval.Proof = "", nil, nil, nil
 	text, err := os.ReadFile("testdata/operation_schema1.hex")
@@ -68,7 +68,7 @@ func TestOperationsRoundTrip(t *testing.T) {
 			CreatedAt: drawTime(rt), ExpiresAt: drawTime(rt), Result: operation.Result(text(rt)), Reason: text(rt), Step: operation.Step(text(rt)),
 			StepEnds: drawTime(rt), How: operation.StepResult(text(rt)), Chosen: operation.Method(text(rt)),
 			Subject: device.TokenID(text(rt)), Scopes: drawScopes(rt), Session: session.ID(text(rt)),
-			Finish: text(rt), Spent: yes(rt)}
+			Finish: text(rt), Return: text(rt), Spent: yes(rt)}
 		for range rapid.IntRange(0, 3).Draw(rt, "tries") {
 			want.Tries = append(want.Tries, operation.Try{Method: operation.Method(text(rt)), N: count(rt)})
 			want.Closed = append(want.Closed, operation.Method(text(rt)))
