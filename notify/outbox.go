@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"countersign/audit"
@@ -19,7 +18,7 @@ type Kind string
 
 // A Notice is something that another server is to be told.
 type Notice struct {
-	ID      string
+	ID      string // of who posts it twice, the second is not kept; empty: drawn by Post
 	Version uint64 // counts its tries; 1 is one that was never tried again
 	Kind    Kind
 	Service string // whose server is told
@@ -27,28 +26,32 @@ type Notice struct {
 	Until   time.Time
 }
 
-// ErrGone says that a notice cannot be made any more, or need not: it is dropped.
-var ErrGone = errors.New("notify: nothing left to tell")
+// ErrKept says that a notice of the same id is kept already, or was.
+var ErrKept = errors.New("notify: there is such a notice")
 
-// A Courier makes the request that tells a notice. [ErrGone].
+// A Courier makes the request that tells a notice. What it cannot make is tried
+// again, for another node may be able to.
 type Courier func(ctx context.Context, n Notice) (*http.Request, error)
 
 // Store keeps notices for all nodes.
 type Store interface {
 	// PutNotice keeps the next version of a notice, to be claimed from due on.
-	// An error if another version is stored.
+	// [ErrKept] if the version before it is not the one that is stored.
 	PutNotice(ctx context.Context, n Notice, due time.Time) error
+	// DelayNotice lets a notice that was claimed be claimed again from due on.
+	DelayNotice(ctx context.Context, id string, due time.Time) error
 	// ClaimNotices gives up to most notices that are due, and holds each back
-	// from every other caller for so long.
-	ClaimNotices(ctx context.Context, most int, hold time.Duration) ([]Notice, error)
-	// DropNotice forgets one.
+	// from every other caller for so long; more says whether others may be due.
+	ClaimNotices(ctx context.Context, most int, hold time.Duration) (out []Notice, more bool, err error)
+	// DropNotice forgets what a notice says; its id is known until its end.
 	DropNotice(ctx context.Context, n Notice) error
 }
 
 const (
 	every   = time.Second      // how often a node looks for notices that others left
-	hold    = 15 * time.Second // longer than a delivery takes
-	atOnce  = 8                // deliveries of one node
+	hold    = 15 * time.Second // longer than a delivery takes, and the wait for its turn
+	batch   = 32               // notices claimed at once
+	grace   = 2 * time.Second  // how long deliveries may go on when the node stops
 	first   = 2 * time.Second  // the wait after the first try; then four times as long each time
 	longest = 30 * time.Minute
 )
@@ -62,90 +65,102 @@ type Outbox struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 
-	wake chan struct{}
+	wake  chan struct{}
+	lanes *lanes
 }
 
 // New completes an outbox.
 func New(o Outbox) *Outbox {
-	o.wake = make(chan struct{}, 1)
+	o.wake, o.lanes = make(chan struct{}, 1), &lanes{of: map[string]*lane{}}
 	return &o
 }
 
-// Post keeps a notice, which is delivered soon and tried again until its end.
-func (o *Outbox) Post(ctx context.Context, kind Kind, service string, body []byte, until time.Time) error {
-	n := Notice{ID: rand.Text(), Version: 1, Kind: kind, Service: service, Body: body, Until: until}
-	if err := o.Store.PutNotice(ctx, n, o.Now()); err != nil {
+// Post keeps a notice, which is delivered soon and tried again until its end. One
+// whose id was posted before is told once.
+func (o *Outbox) Post(ctx context.Context, n Notice) error {
+	if n.ID == "" {
+		n.ID = rand.Text()
+	}
+	n.Version = 1
+	switch err := o.Store.PutNotice(ctx, n, o.Now()); {
+	case errors.Is(err, ErrKept):
+		return nil
+	case err != nil:
 		return fmt.Errorf("notify: %w", err)
 	}
+	o.look()
+	return nil
+}
+
+// look has Run look for notices now.
+func (o *Outbox) look() {
 	select {
 	case o.wake <- struct{}{}:
 	default: // it looks already
 	}
-	return nil
 }
 
-// Run delivers until ctx ends; what is under way is then finished.
+// Run delivers until ctx ends. What is then under way has 2 s to finish, and is
+// tried again by another node if it does not.
 func (o *Outbox) Run(ctx context.Context) {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	free := make(chan struct{}, atOnce)
-	for {
-		for ctx.Err() == nil && o.round(ctx, free) {
+	for ctx.Err() == nil {
+		for ctx.Err() == nil && o.round(ctx, work) {
 		}
 		select {
 		case <-ctx.Done():
-			for range atOnce {
-				free <- struct{}{}
-			}
-			return
 		case <-o.wake:
 		case <-tick.C:
 		}
 	}
+	last := time.AfterFunc(grace, stop)
+	defer last.Stop()
+	o.lanes.busy.Wait()
 }
 
-// round delivers what is due; more says whether more may be.
-func (o *Outbox) round(ctx context.Context, free chan struct{}) (more bool) {
-	room := atOnce - len(free)
-	if room == 0 {
-		return false
+// round claims what is due and has it delivered; more says whether more may be.
+func (o *Outbox) round(ctx, work context.Context) (more bool) {
+	claimed, more, err := o.Store.ClaimNotices(ctx, batch, hold)
+	if err != nil && ctx.Err() == nil {
+		o.Log.WarnContext(ctx, "notices cannot be read", "error", err)
 	}
-	claimed, err := o.Store.ClaimNotices(ctx, room, hold)
-	if err != nil {
-		if ctx.Err() == nil {
-			o.Log.WarnContext(ctx, "notices cannot be read", "error", err)
-		}
-		return false
-	}
+	late := time.Now().Add(hold / 2) // no later is a delivery begun, for another node may have it then
 	for _, n := range claimed {
-		free <- struct{}{}
-		go func() {
-			defer func() { <-free }()
-			// A delivery is finished also when the node stops: it takes seconds.
-			o.deliver(context.WithoutCancel(ctx), n)
-		}()
+		l := o.lanes.enter(n.Service)
+		if l == nil { // so many are before it that its server has to answer first
+			o.kept(ctx, n, o.Store.DelayNotice(ctx, n.ID, o.Now().Add(every)))
+			continue
+		}
+		o.lanes.busy.Go(func() {
+			defer o.look()
+			defer o.lanes.leave(n.Service)
+			if l.turn(ctx, late) {
+				defer l.done()
+				o.deliver(work, n)
+			}
+		})
 	}
-	return len(claimed) == room
+	return more
 }
 
 // deliver tries a notice once.
 func (o *Outbox) deliver(ctx context.Context, n Notice) {
-	ctx, cancel := context.WithTimeout(ctx, hold/2)
-	defer cancel()
 	outcome, err := o.try(ctx, n)
+	ctx = context.WithoutCancel(ctx) // what became of it is kept also when the node stops
 	due := o.Now().Add(wait(n.Version))
 	if outcome == again && due.Before(n.Until) {
-		o.Log.InfoContext(ctx, "a notice was not taken and will be tried again", "kind", n.Kind, "service", n.Service, "try", n.Version, "error", err)
+		o.Log.InfoContext(ctx, "a notice was not taken and will be tried again", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", cause(err))
 		n.Version++
 		o.kept(ctx, n, o.Store.PutNotice(ctx, n, due))
 		return
 	}
-	switch outcome {
-	case gone:
-	case taken:
+	if outcome == taken {
 		o.record(ctx, n, audit.NoticeTaken)
-	case again, failed:
-		o.Log.WarnContext(ctx, "a notice was not taken", "kind", n.Kind, "service", n.Service, "try", n.Version, "error", err)
+	} else {
+		o.Log.WarnContext(ctx, "a notice was not taken", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", cause(err))
 		o.record(ctx, n, audit.NoticeFailed)
 	}
 	o.kept(ctx, n, o.Store.DropNotice(ctx, n))
@@ -170,7 +185,6 @@ const (
 	again  outcome = iota // may be taken another time
 	taken                 // it is known there
 	failed                // it never will be
-	gone                  // there is nothing to tell
 )
 
 // statusError says how a receiver answered.
@@ -178,23 +192,24 @@ type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("answered %d", int(e)) }
 
+// errKind: a newer node may know it.
 var errKind = errors.New("no courier for it")
+
+// errMade says that a courier made no request.
+type errMade struct{ error }
 
 func (o *Outbox) try(ctx context.Context, n Notice) (outcome, error) {
 	courier, ok := o.Couriers[n.Kind]
 	if !ok {
-		return again, errKind // a newer node may know it
+		return again, errKind
 	}
 	q, err := courier(ctx, n)
-	switch {
-	case errors.Is(err, ErrGone):
-		return gone, nil
-	case err != nil:
-		return again, err
+	if err != nil {
+		return again, errMade{err}
 	}
 	resp, err := o.HTTP.Do(q.WithContext(ctx))
 	if err != nil {
-		return again, cause(err)
+		return again, err
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
@@ -205,15 +220,6 @@ func (o *Outbox) try(ctx context.Context, n Notice) (outcome, error) {
 		return failed, statusError(resp.StatusCode)
 	}
 	return again, statusError(resp.StatusCode)
-}
-
-// cause is an error of a request without its URL, which may tell more than a log
-// should have.
-func cause(err error) error {
-	if u := (*url.Error)(nil); errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // wait is how long to wait after a try.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -31,16 +32,24 @@ func (m *memory) PutNotice(_ context.Context, n Notice, due time.Time) error {
 	return m.err
 }
 
-func (m *memory) ClaimNotices(_ context.Context, most int, hold time.Duration) (out []Notice, err error) {
+func (m *memory) DelayNotice(_ context.Context, id string, due time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for id, due := range m.due {
-		if !due.After(time.Now()) && len(out) < most {
+	m.due[id] = due
+	return m.err
+}
+
+func (m *memory) ClaimNotices(_ context.Context, most int, hold time.Duration) (out []Notice, more bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ids := slices.SortedFunc(maps.Keys(m.due), func(a, b string) int { return m.due[a].Compare(m.due[b]) })
+	for _, id := range ids {
+		if !m.due[id].After(time.Now()) && len(out) < most {
 			out = append(out, m.all[id])
 			m.due[id] = time.Now().Add(hold)
 		}
 	}
-	return out, m.err
+	return out, len(out) == most, m.err
 }
 
 func (m *memory) DropNotice(_ context.Context, n Notice) error {
@@ -112,7 +121,7 @@ func run(t *testing.T, courier Courier, statuses []int, life, pass time.Duration
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { o.Run(ctx); close(done) }()
-	if err := o.Post(ctx, "ping", "acme", []byte("body"), time.Now().Add(life)); err != nil {
+	if err := o.Post(ctx, Notice{Kind: "ping", Service: "acme", Body: []byte("body"), Until: time.Now().Add(life)}); err != nil {
 		t.Fatal(err)
 	}
 	<-time.After(pass) // of the bubble: nobody waits
@@ -157,20 +166,18 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
-// A notice of which there is nothing to tell is dropped without a word, and one
-// that nobody here knows is left to a node that does.
+// A notice that cannot be made here is left to a node that can, until its end.
 func TestOutboxCouriers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		gone := func(context.Context, Notice) (*http.Request, error) { return nil, ErrGone }
-		m, j, a, _ := run(t, gone, []int{200}, time.Hour, time.Minute)
-		if len(a.at) != 0 || len(j.kinds) != 0 || m.left() != 0 {
-			t.Errorf("at %v, put on record %v, left %d", a.at, j.kinds, m.left())
-		}
 		broken := func(context.Context, Notice) (*http.Request, error) { return nil, errors.New("no key") }
-		m, j, a, _ = run(t, broken, []int{200}, time.Hour, time.Minute)
-		if len(a.at) != 0 || len(j.kinds) != 0 || m.left() != 1 {
-			t.Errorf("at %v, put on record %v, left %d", a.at, j.kinds, m.left())
+		m, j, a, log := run(t, broken, []int{200}, time.Hour, time.Minute)
+		if len(a.at) != 0 || len(j.kinds) != 0 || m.left() != 1 || !strings.Contains(log, "no key") {
+			t.Errorf("at %v, put on record %v, left %d: %s", a.at, j.kinds, m.left(), log)
+		}
+		m, j, _, _ = run(t, broken, []int{200}, time.Minute, time.Hour)
+		if !slices.Equal(j.kinds, []audit.Kind{audit.NoticeFailed}) || m.left() != 0 {
+			t.Errorf("put on record %v, left %d", j.kinds, m.left())
 		}
 	})
 }
@@ -181,7 +188,7 @@ func TestOutboxStoreGone(t *testing.T) {
 	t.Parallel()
 	m := &memory{all: map[string]Notice{}, due: map[string]time.Time{}, err: errors.New("gone")}
 	o := New(Outbox{Store: m, Log: slog.New(slog.DiscardHandler), Now: time.Now})
-	if err := o.Post(t.Context(), "ping", "acme", nil, time.Now()); !errors.Is(err, m.err) {
+	if err := o.Post(t.Context(), Notice{Kind: "ping", Service: "acme"}); !errors.Is(err, m.err) {
 		t.Errorf("%v", err)
 	}
 }

@@ -138,9 +138,15 @@ func (p *Provider) useLogin(ctx context.Context, l *browserLogin, service string
 			return err
 		}
 		*l = *next
+		if l.Ended {
+			return errLoginEnded
+		}
 	}
 	return fmt.Errorf("%w, %d times", ErrConflict, tries)
 }
+
+// errLoginEnded: the login was ended while it was to be used.
+var errLoginEnded = errors.New("oidc: the browser login has ended")
 
 // makeLogin gives the browser a login by an approval: the one it has, if it is of
 // the same identity, so that its sid stays, else a new one. The cookie's secret
@@ -148,11 +154,13 @@ func (p *Provider) useLogin(ctx context.Context, l *browserLogin, service string
 func (p *Provider) makeLogin(w http.ResponseWriter, r *http.Request, a *operation.Approval, service string, c consent) (*browserLogin, error) {
 	ctx := r.Context()
 	for range tries {
-		l, err := p.browserLogin(r)
+		l, _, err := p.cookieLogin(r)
 		if err != nil {
 			return nil, err
 		}
-		if l != nil && l.Subject != a.Token {
+		if usable, err := p.browserLogin(r); err != nil {
+			return nil, err
+		} else if l != nil && (usable == nil || l.Subject != a.Token) { // also one that may log nobody in just now
 			if err := p.endLogin(ctx, l, "replaced"); err != nil {
 				return nil, err
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 	"countersign/audit"
 	"countersign/crypto/otp"
-	"countersign/notify"
 	"countersign/operation"
 	"countersign/session"
 
@@ -27,6 +25,10 @@ const (
 	// collect is how much longer an auth_req_id lives than the session that its
 	// user approves, so that what is approved in the last second is not lost.
 	collect = 30 * time.Second
+	// leastLife is that of a request, whatever was asked for.
+	leastLife = 10 * time.Second
+	// making is how long whoever makes a grant has for it, before another does.
+	making = 5 * time.Second
 )
 
 // Sessions are run by the room session.
@@ -48,7 +50,7 @@ func sessionOf(store map[string]any) string { id, _ := store[sessionName].(strin
 
 // backchannel refuses of a CIBA request what the library would ignore or take for
 // something else.
-func (d *door) backchannel(r *http.Request) *problem {
+func (d *door) backchannel(r *http.Request, x *exchange) *problem {
 	bad := func(code, text string) *problem { return &problem{code, text, http.StatusBadRequest} }
 	form := r.PostForm
 	if form.Has("request") {
@@ -69,14 +71,15 @@ func (d *door) backchannel(r *http.Request) *problem {
 	if !known {
 		return &problem{"invalid_client", "the client must authenticate", http.StatusUnauthorized}
 	}
+	x.client = c.ID
 	return d.oneHint(r, c.ID)
 }
 
 // startBackchannel starts the session of a CIBA request, which the library has
 // found good. Whether there is such a user, the answer does not tell.
 func (p *Provider) startBackchannel(ctx context.Context, as *goidc.AuthnSession, c *goidc.Client) error {
-	if !tokenID(as.LoginHint).WellFormed() || as.LoginHintToken != "" || as.IDTokenHint != "" {
-		return goidc.NewError(goidc.ErrorCodeInvalidRequest, "the hint is of another client") // the door saw one, and the library another
+	if exchangeOf(ctx).client != c.ID || !tokenID(as.LoginHint).WellFormed() {
+		return goidc.NewError(goidc.ErrorCodeInvalidRequest, "the hint was read for another client than the one that authenticated")
 	}
 	party := p.party(c.ID)
 	user := party.Identity(tokenID(as.LoginHint))
@@ -89,7 +92,7 @@ func (p *Provider) startBackchannel(ctx context.Context, as *goidc.AuthnSession,
 	}
 	life, fetch := time.Duration(0), collect
 	if as.RequestedExpiry != nil {
-		life = time.Duration(*as.RequestedExpiry) * time.Second
+		life = max(leastLife, time.Duration(*as.RequestedExpiry)*time.Second)
 		fetch = min(collect, life/2)
 	}
 	st := session.Start{Party: party, Authenticated: true, Silent: true, Asked: &user, For: as.ID, Mode: mode, Operation: binding(as.BindingMessage), Scopes: []string{}}
@@ -172,6 +175,7 @@ func (k *keeper) GrantByAuthReqID(ctx context.Context, id string) (*goidc.Grant,
 	if err != nil {
 		return nil, err
 	}
+	exchangeOf(ctx).granted = true
 	if g.AuthReqIDConsumedAt != 0 || g.ClientID != exchangeOf(ctx).client {
 		return nil, goidc.ErrNotFound
 	}
@@ -194,6 +198,8 @@ func (k *keeper) SessionByAuthReqID(ctx context.Context, id string) (*goidc.Auth
 		return nil, err
 	case s == nil || s.State == session.Expired:
 		as.ExpiresAt = 0
+	case s.State == session.Approved && !exchangeOf(ctx).granted:
+		return as, nil // another node makes the grant just now
 	case s.State == session.Approved:
 		return nil, goidc.ErrNotFound // redeemed, or its user may not log in any more
 	case !s.State.Open():
@@ -231,8 +237,16 @@ func (k *keeper) grantApproved(ctx context.Context, as *goidc.AuthnSession) (*go
 	if err != nil {
 		return nil, err
 	}
-	err = k.putGrant(ctx, g)
-	if errors.Is(err, ErrConflict) {
+	// The vault compares versions, which is not enough while a master secret is
+	// replaced: its first versions count on that one writer alone knows the id.
+	first, err := k.Vault.Once(ctx, "grant "+g.ID, k.Now().Add(making))
+	if err != nil {
+		return nil, err
+	}
+	if first {
+		err = k.putGrant(ctx, g)
+	}
+	if !first || errors.Is(err, ErrConflict) {
 		return k.find(ctx, authReqName(as.AuthReqID))
 	}
 	if err != nil {
@@ -258,68 +272,4 @@ func (k *keeper) approvedGrant(ctx context.Context, as *goidc.AuthnSession, s se
 	}
 	f := facts{Device: s.Claim.Device, AuthTime: s.Grant.IssuedAt.Unix(), AMR: s.Grant.AMR, ACR: s.Grant.ACR, Claims: claims(as.Scopes, s.Grant.Claims)}
 	return g, f.put(g.Store)
-}
-
-// Ended is told of every session that has ended; see [session.Service]. Of a CIBA
-// request it makes the grant, so that it does not end with the session, and tells
-// the client that wants to be told.
-func (p *Provider) Ended(ctx context.Context, s session.Session) {
-	if !s.Backchannel() {
-		return
-	}
-	if err := p.ended(ctx, s); err != nil {
-		// The next poll finds it out.
-		p.Log.WarnContext(ctx, "oidc: the end of a request was not followed up", "session", s.ID, "error", err)
-	}
-}
-
-func (p *Provider) ended(ctx context.Context, s session.Session) error {
-	k := &keeper{p}
-	rec, err := p.Vault.Load(ctx, RequestKind, s.For)
-	if errors.Is(err, ErrNotFound) {
-		return nil // it was not kept, so nobody has its auth_req_id
-	}
-	if err != nil {
-		return err
-	}
-	as, err := readRequest(rec)
-	if err != nil {
-		return err
-	}
-	if _, err := k.grantApproved(ctx, as); err != nil && !errors.Is(err, goidc.ErrNotFound) {
-		return err
-	}
-	if c, ok := p.client(as.ClientID); !ok || c.Delivery != Ping {
-		return nil
-	}
-	body, err := json.Marshal(ping{as.AuthReqID, as.ClientNotificationToken})
-	if err != nil {
-		return fmt.Errorf("oidc: ping: %w", err)
-	}
-	return p.Outbox.Post(ctx, pingNotice, as.ClientID, body, time.Unix(int64(as.ExpiresAt), 0))
-}
-
-// ping is what is kept of a notice to a client (CIBA Core §10.2).
-type ping struct {
-	AuthReqID string `json:"auth_req_id"`
-	Token     string `json:"token"`
-}
-
-// pingRequest makes the request of a ping.
-func (p *Provider) pingRequest(ctx context.Context, n notify.Notice) (*http.Request, error) {
-	var told ping
-	if err := json.Unmarshal(n.Body, &told); err != nil {
-		return nil, fmt.Errorf("oidc: ping: %w", err)
-	}
-	c, ok := p.client(n.Service)
-	if !ok || c.Delivery != Ping {
-		return nil, notify.ErrGone // configured otherwise meanwhile
-	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, c.NotificationURI, strings.NewReader(`{"auth_req_id":"`+told.AuthReqID+`"}`))
-	if err != nil {
-		return nil, fmt.Errorf("oidc: ping: %w", err)
-	}
-	q.Header.Set("Authorization", "Bearer "+told.Token)
-	q.Header.Set("Content-Type", "application/json")
-	return q, nil
 }

@@ -35,6 +35,7 @@ type exchange struct {
 	wishes    wishes        // what the library is not told
 	client    string        // that asks the token endpoint, as far as it says
 	code      string        // of the session of a CIBA request
+	granted   bool          // there is a grant of the auth_req_id
 	slow      bool          // a poll came too early
 	lost      bool          // another redeemed the same auth_req_id at the same time
 }
@@ -138,6 +139,7 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 	if x.path == pathEndSession {
 		return nil
 	}
+	d.plainBasic(r)
 	if x.path == pathAuthorize || x.path == pathPAR || x.path == pathBackchannel {
 		if problem := d.request(r, x); problem != nil || x.path == pathAuthorize {
 			return problem
@@ -149,7 +151,6 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 	if problem := d.assertion(r); problem != nil {
 		return problem
 	}
-	d.plainBasic(r)
 	if _, _, basic := r.BasicAuth(); basic {
 		if limited := (device.LimitedError{}); errors.As(d.Limiter.Guessing(caller(r.Context())), &limited) {
 			x.after = limited.After

@@ -73,7 +73,7 @@ func refuse(code goidc.ErrorCode, text string) (goidc.Status, error) {
 
 // first answers by the browser login, or begins an operation.
 func (l *login) first() (goidc.Status, error) {
-	none, forced, err := prompt(l.as.Prompt)
+	_, forced, err := prompt(l.as.Prompt)
 	if err != nil {
 		return goidc.StatusFailure, err
 	}
@@ -97,7 +97,13 @@ func (l *login) first() (goidc.Status, error) {
 			missing = errConsentRequired
 		}
 	}
-	if none {
+	return l.without(missing)
+}
+
+// without goes on where no browser login answers: by a step, unless the client wants
+// none.
+func (l *login) without(missing goidc.ErrorCode) (goidc.Status, error) {
+	if none, _, err := prompt(l.as.Prompt); err != nil || none {
 		return refuse(missing, "the user has to approve")
 	}
 	return l.begin()
@@ -126,7 +132,12 @@ func (l *login) meant() device.TokenID {
 
 // hinted is the identity of the id_token_hint; empty: there was none. Nobody else
 // may then log in (OpenID Connect Core §3.1.2.2).
-func (l *login) hinted() device.TokenID { return wishesOf(l.as).User }
+func (l *login) hinted() device.TokenID {
+	if sub, ok := l.as.IDTokenHintClaims["sub"].(string); ok { // begun on a node of the version before
+		return l.party.Identity(tokenID(sub))
+	}
+	return wishesOf(l.as).User
+}
 
 // covered says whether the user granted this service, in this browser login, all
 // that it asks for now. A login alone releases nothing that no phone has shown.
@@ -143,7 +154,10 @@ func (l *login) single(b *browserLogin, c consent) (goidc.Status, error) {
 	if err != nil {
 		return goidc.StatusFailure, err
 	}
-	if err := l.useLogin(ctx, b, l.party.ID, c); err != nil {
+	switch err := l.useLogin(ctx, b, l.party.ID, c); {
+	case errors.Is(err, errLoginEnded), errors.Is(err, ErrNotFound):
+		return l.without(goidc.ErrorCodeLoginRequired)
+	case err != nil:
 		return goidc.StatusFailure, err
 	}
 	return l.succeed(b, c.Granted, i.Claims.Release(c.Granted, l.Now()))

@@ -47,8 +47,14 @@ func (d *door) endSession(a *answer, r *http.Request, x *exchange) error {
 		d.refuse(a, x, *problem)
 		return nil
 	}
-	if r.Method == http.MethodPost && !r.PostForm.Has(sentFromHere) {
-		// A form of another site comes without our cookies (SameSite=Lax).
+	site, dest := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Sec-Fetch-Dest")
+	switch {
+	case site == "cross-site" && dest != "" && dest != "document":
+		d.refuse(a, x, problemText("A logout cannot be asked for in a frame of another site."))
+		return nil
+	case r.Method == http.MethodPost && (!r.PostForm.Has(sentFromHere) || site != "" && site != "same-origin"):
+		// A form of another site comes without our cookies (SameSite=Lax), and
+		// without them it would look as if nobody was logged in.
 		sendOn(a, "Log out", d.Issuer+pathEndSession, fields(r, sentFromHere, "here"))
 		return nil
 	}
@@ -75,6 +81,10 @@ func (d *door) endSession(a *answer, r *http.Request, x *exchange) error {
 	return d.signedOut(a, r, q)
 }
 
+func problemText(text string) problem {
+	return problem{"invalid_request", text, http.StatusBadRequest}
+}
+
 // readSignOut checks a request. A hint that is none of ours is not used, as if it
 // were not there (§4); an address that is not registered is a mistake that the
 // client's developer has to see.
@@ -90,7 +100,9 @@ func (d *door) readSignOut(r *http.Request) (q signOut, p *problem) {
 	if !known {
 		q.hint, q.id = nil, ""
 	}
-	q.uri = r.Form.Get("post_logout_redirect_uri")
+	if q.uri = r.Form.Get("post_logout_redirect_uri"); !known && r.Form.Get("client_id") == "" && r.Form.Get("id_token_hint") != "" {
+		q.uri = "" // a hint of a key that has retired: nobody's mistake, so the user is asked
+	}
 	if q.uri != "" && (!known || !slices.Contains(c.PostLogoutRedirectURIs, q.uri)) {
 		d.Log.WarnContext(r.Context(), "oidc: a post_logout_redirect_uri is not registered", "client", clip(q.id), "got", clip(withoutQuery(q.uri)),
 			"registered", withoutQueries(c.PostLogoutRedirectURIs))
@@ -184,7 +196,7 @@ func (p *Provider) tellLogout(ctx context.Context, l *browserLogin) error {
 		if err != nil {
 			return fmt.Errorf("oidc: logout: %w", err)
 		}
-		if err := p.Outbox.Post(ctx, logoutNotice, id, body, p.Now().Add(logoutTries)); err != nil {
+		if err := p.Outbox.Post(ctx, notify.Notice{Kind: logoutNotice, Service: id, Body: body, Until: p.Now().Add(logoutTries)}); err != nil {
 			return err
 		}
 	}
@@ -202,7 +214,7 @@ func (p *Provider) logoutRequest(ctx context.Context, n notify.Notice) (*http.Re
 	}
 	c, ok := p.client(n.Service)
 	if !ok || c.BackchannelLogoutURI == "" {
-		return nil, notify.ErrGone // configured otherwise meanwhile
+		return nil, errNotTold
 	}
 	now := p.Now()
 	key, ok := p.Keys.Active(now)

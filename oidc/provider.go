@@ -60,7 +60,7 @@ type Provider struct {
 	}
 	// Outbox tells clients what they want to know.
 	Outbox interface {
-		Post(ctx context.Context, kind notify.Kind, service string, body []byte, until time.Time) error
+		Post(ctx context.Context, n notify.Notice) error
 	}
 	// Browser says how long a browser login lives.
 	Browser Lifetimes

@@ -22,7 +22,7 @@ func (d *door) request(r *http.Request, x *exchange) *problem {
 	}
 	switch x.path {
 	case pathBackchannel:
-		if problem := d.backchannel(r); problem != nil {
+		if problem := d.backchannel(r, x); problem != nil {
 			return problem
 		}
 	case pathPAR:
@@ -115,8 +115,12 @@ func (d *door) strict(r *http.Request, x *exchange) *problem {
 		return nil
 	}
 	h, err := d.readHint(token)
-	if err != nil {
-		return &problem{"invalid_request", "the id_token_hint is no id_token", http.StatusBadRequest}
+	asks := r.Form.Get("client_id")
+	if c, known := d.claimedClient(r); x.path == pathPAR && known {
+		asks = c.ID
+	}
+	if err != nil || h.Client != asks {
+		return &problem{"invalid_request", "the id_token_hint is no id_token of this client", http.StatusBadRequest}
 	}
 	x.wishes.User = d.party(h.Client).Identity(tokenID(h.Subject))
 	query := r.URL.Query()

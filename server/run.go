@@ -48,6 +48,9 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	n.background(background)
+	notices := newGroup()
+	defer notices.stop() // before the background, which takes what it puts on record
+	notices.run(n.outbox.Run)
 	server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
 	failed := background.serve(server, public)
@@ -58,7 +61,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return fmt.Errorf("server: %w", err)
 	case <-ctx.Done():
 	}
-	return n.drain(server)
+	return n.drain(server, notices)
 }
 
 func (n *Node) listen() (public, ops net.Listener, err error) {
@@ -102,21 +105,21 @@ func (n *Node) background(g *group) {
 	g.run(func(ctx context.Context) {
 		n.keys.Run(ctx, func(err error) { n.log.Warn("signing keys not refreshed", "error", err) })
 	})
-	g.run(n.outbox.Run)
 	g.run(n.reseal)
 }
 
-// drain stops in the order that loses nothing: not ready, sockets away, requests
-// ended; the caller then stops what runs beside them.
-func (n *Node) drain(server *http.Server) error {
+// drain stops in the order that loses nothing: not ready, sockets away and notices
+// left to other nodes, requests ended; the caller then stops what runs beside them.
+func (n *Node) drain(server *http.Server, notices *group) error {
 	n.draining.Store(true)
 	n.log.Info("draining", "sockets", n.hub.Count())
 	ctx, cancel := context.WithTimeout(context.Background(), exitWithin)
 	defer cancel()
-	var sockets sync.WaitGroup
-	sockets.Go(func() { n.hub.Drain(ctx, drainOver) })
-	sockets.Go(func() { n.phones.Drain(ctx, drainOver) })
-	sockets.Wait()
+	var leaving sync.WaitGroup
+	leaving.Go(func() { n.hub.Drain(ctx, drainOver) })
+	leaving.Go(func() { n.phones.Drain(ctx, drainOver) })
+	leaving.Go(notices.stop)
+	leaving.Wait()
 	if err := server.Shutdown(ctx); err != nil {
 		n.log.Warn("requests were still in flight", "error", err)
 		return errors.Join(server.Close())

@@ -40,6 +40,10 @@ const allSessions = "every"
 // addressPart begins the name of an address's part.
 const addressPart = 'a'
 
+// censusTTL is how long a set lives after a session was added: longer than a session
+// may be configured to.
+const censusTTL = 15 * time.Minute
+
 // retryOutstanding is when a caller with too many open sessions may try again.
 const retryOutstanding = time.Second
 
@@ -142,22 +146,20 @@ func (st *Store) flushCensus(ctx context.Context) {
 }
 
 // queueNews adds what started and removes what ended, and gives how many of these
-// there were; nil: none to remove. A set lives until its last session expires.
+// there were; nil: none to remove. A set lives longer than any of its sessions can.
 func queueNews(ctx context.Context, pipe redis.Pipeliner, key string, news map[session.ID]int64) *redis.IntCmd {
 	var add []redis.Z
 	var remove []any
-	last := int64(0)
 	for id, expiry := range news {
 		if expiry <= hasEnded {
 			remove = append(remove, string(id))
 			continue
 		}
 		add = append(add, redis.Z{Score: float64(expiry), Member: string(id)})
-		last = max(last, expiry)
 	}
 	if len(add) > 0 {
 		pipe.ZAdd(ctx, key, add...)
-		pipe.PExpireAt(ctx, key, fromMillis(last))
+		pipe.PExpire(ctx, key, censusTTL)
 	}
 	if len(remove) == 0 {
 		return nil

@@ -18,6 +18,7 @@ func limitClauses() []clause {
 		{"forty at once are let through as many as may", gcraRace},
 		{"every route of a phone is counted by itself", routesApart},
 		{"a refused start leaves nothing", refusedStart},
+		{"a session that ends soon makes no list forget the others", shortBesideLong},
 		{"there is room for half per service and a hundredth per address", censusBounds},
 		{"every node knows all sessions", censusShared},
 		{"an end that is told before its start still counts", censusOvertaken},

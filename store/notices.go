@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"countersign/notify"
@@ -12,8 +13,9 @@ import (
 
 const noticeKind = "notice"
 
-// errNotice: another version of the notice is stored, or none.
-var errNotice = errors.New("store: the notice was changed or dropped meanwhile")
+// settledNotice is the kind of what is left of a notice that was settled, so that
+// its id is known until its end.
+const settledNotice notify.Kind = ""
 
 // noticeSpare is how long a notice is kept after its end, so that what became of
 // its last try is put on record, and how late one may come whose node stopped
@@ -46,62 +48,86 @@ func readNotice(x record) (notify.Notice, error) {
 // stops in between leaves an id without a record, which is taken off, or a notice
 // that is late. None is lost.
 func (st *Store) PutNotice(ctx context.Context, n notify.Notice, due time.Time) error {
-	if err := st.listNotice(ctx, n.ID, st.Now().Add(noticeSpare)); err != nil {
+	before := redis.ZAddArgs{NX: n.Version == 1} // one that is kept already is not put off
+	if err := st.listNotice(ctx, before, n.ID, st.Now().Add(noticeSpare)); err != nil {
 		return err
 	}
-	done, err := st.putRecord(ctx, noticeRecord(n))
-	if err != nil {
+	if err := st.keepNotice(ctx, n); err != nil {
 		return err
 	}
-	if done != recordWritten {
-		return errNotice
-	}
-	return st.listNotice(ctx, n.ID, due)
+	return st.listNotice(ctx, redis.ZAddArgs{}, n.ID, due)
 }
 
-func (st *Store) listNotice(ctx context.Context, id string, due time.Time) error {
+func (st *Store) keepNotice(ctx context.Context, n notify.Notice) error {
+	done, err := st.putRecord(ctx, noticeRecord(n))
+	if err == nil && done != recordWritten {
+		return notify.ErrKept
+	}
+	return err
+}
+
+// DelayNotice implements notify.Store.
+func (st *Store) DelayNotice(ctx context.Context, id string, due time.Time) error {
+	return st.listNotice(ctx, redis.ZAddArgs{XX: true}, id, due)
+}
+
+func (st *Store) listNotice(ctx context.Context, how redis.ZAddArgs, id string, due time.Time) error {
+	how.Members = []redis.Z{{Score: float64(due.UnixMilli()), Member: id}}
 	pipe := st.db.Pipeline()
-	pipe.ZAdd(ctx, st.keys.notices(), redis.Z{Score: float64(due.UnixMilli()), Member: id})
+	pipe.ZAddArgs(ctx, st.keys.notices(), how)
 	pipe.PExpire(ctx, st.keys.notices(), standingTTL)
 	return unavailable(st.settle(ctx, pipe))
 }
 
 // ClaimNotices implements notify.Store.
-func (st *Store) ClaimNotices(ctx context.Context, most int, hold time.Duration) (out []notify.Notice, err error) {
+func (st *Store) ClaimNotices(ctx context.Context, most int, hold time.Duration) (out []notify.Notice, more bool, err error) {
 	now := st.Now()
 	ids, err := st.scripts.claim.run(ctx, st.db, []string{st.keys.notices()}, now.UnixMilli(), most, now.Add(hold).UnixMilli()).StringSlice()
 	if failed(err) {
-		return nil, unavailable(err)
+		return nil, false, unavailable(err)
 	}
 	for _, id := range ids {
-		x, err := st.getRecord(ctx, noticeKind, id)
-		var n notify.Notice
-		if err == nil {
-			n, err = readNotice(x)
-		}
+		n, err := st.getNotice(ctx, id)
 		switch {
-		case errors.Is(err, ErrUnavailable):
-			return out, err
-		case err != nil: // it has ended, or is none of ours
-			if err := st.db.ZRem(ctx, st.keys.notices(), id).Err(); err != nil {
-				return out, unavailable(err)
-			}
-		default:
+		case errors.Is(err, errAbsent):
+			err = st.endNotice(ctx, id)
+		case errors.Is(err, errRecord): // of a newer version, which may run on another node
+			err = nil
+		case err == nil && n.Kind == settledNotice:
+			err = unavailable(st.db.ZRem(ctx, st.keys.notices(), id).Err())
+		case err == nil:
 			out = append(out, n)
 		}
+		if err != nil {
+			return out, false, err
+		}
 	}
-	return out, nil
+	return out, len(ids) == most, nil
 }
 
-// DropNotice implements notify.Store: an end that has passed takes the record
-// away.
-func (st *Store) DropNotice(ctx context.Context, n notify.Notice) error {
-	x := noticeRecord(n)
-	x.version, x.value, x.until = x.version+1, nil, time.UnixMilli(1)
-	if _, err := st.putRecord(ctx, x); err != nil {
+func (st *Store) getNotice(ctx context.Context, id string) (notify.Notice, error) {
+	x, err := st.getRecord(ctx, noticeKind, id)
+	if err != nil {
+		return notify.Notice{}, err
+	}
+	return readNotice(x)
+}
+
+// endNotice takes an id off the list if there is nothing under it. What is there
+// but cannot be opened may be for a node with other master secrets.
+func (st *Store) endNotice(ctx context.Context, id string) error {
+	values, err := st.values(ctx, st.places(noticeKind, id))
+	if err != nil || slices.ContainsFunc(values, func(v string) bool { return v != "" }) {
 		return err
 	}
-	pipe := st.db.Pipeline()
-	pipe.ZRem(ctx, st.keys.notices(), n.ID)
-	return unavailable(st.settle(ctx, pipe))
+	return unavailable(st.db.ZRem(ctx, st.keys.notices(), id).Err())
+}
+
+// DropNotice implements notify.Store.
+func (st *Store) DropNotice(ctx context.Context, n notify.Notice) error {
+	settled := notify.Notice{ID: n.ID, Version: n.Version + 1, Kind: settledNotice, Until: n.Until}
+	if err := st.keepNotice(ctx, settled); err != nil && !errors.Is(err, notify.ErrKept) {
+		return err
+	}
+	return unavailable(st.db.ZRem(ctx, st.keys.notices(), n.ID).Err())
 }

@@ -107,7 +107,7 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 	var listed *call
 	if s.Asked != "" { // whether or not there is such an identity; last, for who hears of it reads the session
 		listed = st.scripts.enlist.queue(ctx, pipe, st.keys.pending(s.Asked), st.Now().UnixMilli(), s.ExpiresAt.UnixMilli(), string(s.ID),
-			st.pendingMost(), st.keys.everyNode(), st.callHint(s.Asked))
+			st.pendingMost(s), st.keys.everyNode(), st.callHint(s.Asked))
 	}
 	calls := []*call{}
 	for _, c := range []*call{limit, listed} {
@@ -126,13 +126,19 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 	return nil
 }
 
-// pendingMost is how many sessions may wait for one identity; without a limit,
-// as many as one answer can list.
-func (st *Store) pendingMost() int {
-	if st.Limits.PendingPerUser > 0 {
-		return st.Limits.PendingPerUser
+// pendingMost is how many sessions may wait for one identity when another wants to be
+// listed; without a limit, as many as one answer can list. There is room for as
+// many again of those that no page shows: nobody can scan them, so strangers who
+// start others must not keep them off the phone.
+func (st *Store) pendingMost(s session.Session) int {
+	switch most := st.Limits.PendingPerUser; {
+	case most <= 0:
+		return 100
+	case s.Backchannel():
+		return 2 * most
+	default:
+		return most
 	}
-	return 100
 }
 
 // Forget implements session.Store.

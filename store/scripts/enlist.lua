@@ -5,7 +5,8 @@
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
--- Later starts expire later, so this never shortens a life.
-redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+-- A session may be asked to end sooner than those listed before it: the list lives
+-- as long as the last of them.
+if tonumber(ARGV[2]) - tonumber(ARGV[1]) > redis.call('PTTL', KEYS[1]) then redis.call('PEXPIREAT', KEYS[1], ARGV[2]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6])
 return 1

@@ -11,6 +11,7 @@ import (
 
 	"countersign/api/rp"
 	"countersign/audit"
+	"countersign/device"
 	"countersign/server"
 	"countersign/test/rig"
 )
@@ -273,8 +274,59 @@ func TestLogoutLater(t *testing.T) {
 		t.Fatalf("told %s", m.body)
 	}
 	r.Eventually("the id_token has expired", func() bool { return time.Now().Unix() > int64(claimsOf(t, hint)["exp"].(float64)) })
-	if a := s.get(endSession(r, "id_token_hint", hint, "post_logout_redirect_uri", afterDemo)); a.status != http.StatusSeeOther || demo.loggedIn(s) {
+	earlier := hint
+	hint, _ = demo.tokens(s.get(s.approve(s.get(demo.url("prompt", "login")), alice))).Extra("id_token").(string)
+	if a := s.get(endSession(r, "id_token_hint", earlier)); a.status != http.StatusOK || !strings.Contains(a.body, "Log out?") || !demo.loggedIn(s) {
+		t.Errorf("an id_token of a login that was replaced: %d %s", a.status, a.body)
+	}
+	a := s.get(endSession(r, "id_token_hint", hint, "post_logout_redirect_uri", afterDemo))
+	if a.status != http.StatusSeeOther || demo.loggedIn(s) {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+	if cookies := a.head.Values("Set-Cookie"); len(cookies) != 1 || !strings.Contains(cookies[0], "Max-Age=0") {
+		t.Errorf("the cookie is still there: %v", cookies)
+	}
+}
+
+// Whoever logs in after somebody whose identity was revoked ends that login all the
+// same, and its clients hear of it.
+func TestLogoutOfRevoked(t *testing.T) {
+	t.Parallel()
+	back := newReceiver(t)
+	r := logoutRig(t, back.URL, "")
+	alice, s := r.Phone(0), newSurfer(t, r, 0)
+	newParty(t, r, 0, rig.Shop, rig.ShopSecret, shopCallback).login(s, alice)
+	if err := r.Nodes[0].Server.Registry().Revoke(rig.Ctx(t), device.TokenID(alice.Token)); err != nil {
+		t.Fatal(err)
+	}
+	newParty(t, r, 0, rig.Service, "", demoCallback).login(s, r.Phone(0))
+	v, err := url.ParseQuery(back.next(t).body)
+	if err != nil || claimsOf(t, v.Get("logout_token"))["sub"] != alice.Token {
+		t.Errorf("told %v", v)
+	}
+}
+
+// What comes from another site without the cookies is never told that the user is
+// logged out.
+func TestLogoutFromElsewhere(t *testing.T) {
+	t.Parallel()
+	r := logoutRig(t, "", "")
+	demo, s := newParty(t, r, 0, rig.Service, "", demoCallback), newSurfer(t, r, 0)
+	demo.login(s, r.Phone(0))
+	stranger := newSurfer(t, r, 0) // the same browser without its cookies
+	client := []string{"client_id", rig.Service, "post_logout_redirect_uri", afterDemo}
+	for what, a := range map[string]reply{
+		"a form that says it is ours": stranger.postForm(r.Issuer+"/oidc/end-session", url.Values{"from": {"here"}, "client_id": {rig.Service}, "post_logout_redirect_uri": {afterDemo}},
+			"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "document"),
+		"a frame":    stranger.do(request(t, http.MethodGet, endSession(r, client...), nil, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "iframe")),
+		"a resource": stranger.do(request(t, http.MethodGet, endSession(r, client...), nil, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "image")),
+	} {
+		if a.location != nil || strings.Contains(a.body, "You are logged out") || a.status == http.StatusSeeOther {
+			t.Errorf("%s: %d %v %s", what, a.status, a.location, a.body)
+		}
+	}
+	if !demo.loggedIn(s) {
+		t.Error("logged out")
 	}
 }
 
