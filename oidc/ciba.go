@@ -29,6 +29,9 @@ const (
 	leastLife = 10 * time.Second
 	// making is how long whoever makes a grant has for it, before another does.
 	making = 5 * time.Second
+	// expiredKnown is how much longer an auth_req_id is known after that: who polls
+	// late learns that it has expired, not that there was none (CIBA Core §11).
+	expiredKnown = time.Minute
 )
 
 // Sessions are run by the room session.

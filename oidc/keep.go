@@ -68,6 +68,9 @@ func (k *keeper) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 		return fmt.Errorf("oidc: request: %w", err)
 	}
 	rec := Record{Kind: RequestKind, ID: as.ID, Version: had + 1, Value: value, Until: time.Unix(int64(as.ExpiresAt), 0)}
+	if as.AuthReqID != "" {
+		rec.Until = rec.Until.Add(expiredKnown)
+	}
 	switch {
 	case had != 0:
 	case as.PushedAuthReqID != "":

@@ -84,6 +84,7 @@ func TestCIBAEnds(t *testing.T) {
 		}
 	}
 	wantError(t, "wrong codes", shop.poll(a.ID), http.StatusBadRequest, "access_denied")
+	began := time.Now()
 	short := shop.ask("login_hint", r.Phone(0).Token, "requested_expiry", "4")
 	if short.In != 10 {
 		t.Errorf("asked for 4 s, of at least 10: got %d", short.In)
@@ -94,6 +95,8 @@ func TestCIBAEnds(t *testing.T) {
 		return !strings.Contains(last.body, "authorization_pending") && !strings.Contains(last.body, "slow_down")
 	})
 	wantError(t, "expired", last, http.StatusBadRequest, "expired_token")
+	r.Eventually("its time is up", func() bool { return time.Since(began) > time.Duration(short.In+1)*time.Second })
+	wantError(t, "long expired", shop.poll(short.ID), http.StatusBadRequest, "expired_token")
 	wantError(t, "unknown", shop.poll("x"), http.StatusBadRequest, "invalid_grant")
 	wantError(t, "none", shop.poll(""), http.StatusBadRequest, "invalid_request")
 }
