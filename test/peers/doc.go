@@ -2,11 +2,14 @@
 // the libraries openid-client and oauth4webapi, in Node, against two nodes that
 // share a real Redis behind a proxy that sends requests to them in turn.
 //
-// A judge is a script of Node (openid-client.mjs, oauth4webapi.mjs) with stories
-// that each hold or throw. It makes no request that its library could make. What a
-// library cannot do, a person does: it asks the Go side by a line of JSON on its
-// standard output, and gets a line on its standard input (protocol.mjs and
-// judge_test.go). The user is a browser with cookies and a phone (user_test.go).
+// A judge is a script of Node (judges_test.go lists them) with stories that each
+// hold or throw. It makes no request that its library could make. What a library
+// cannot do, a person does: it asks the Go side by a line of JSON on its standard
+// output, and gets a line on its standard input (protocol.mjs and judge_test.go).
+// The user is a browser with cookies and a phone (user_test.go). What the provider
+// tells clients goes to a socket that the judge of a story inherits.
+//
+// The example of docs/examples runs here too: it is a client as anybody's.
 //
 // The third judge, oidc-client-ts, needs a browser, and so its stories are in
 // test/browser; the file of it that they serve is installed here.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"testing"
@@ -29,8 +30,10 @@ type line struct {
 	Ask     string   `json:"ask"`
 
 	URL    string           `json:"url"`    // visit
-	Phone  session.Decision `json:"phone"`  // visit
-	Scopes []string         `json:"scopes"` // visit
+	Choice string           `json:"choice"` // visit, of whoever is asked whether to log out
+	Phone  session.Decision `json:"phone"`  // visit, decide
+	Scopes []string         `json:"scopes"` // visit, decide
+	Code   string           `json:"code"`   // decide
 	Path   string           `json:"path"`   // count
 }
 
@@ -42,21 +45,35 @@ type told struct {
 	User    string            `json:"user,omitempty"` // who logs in: a sub
 }
 
-// hear runs every story of a judge.
+// hear runs every story of a judge, one after the other.
 func hear(t *testing.T, script string) {
 	t.Helper()
 	t.Parallel()
 	stories := list(t, script)
-	w := newWorld(t)
+	w := newWorld(t, nil)
 	for _, story := range stories {
 		t.Run(story, func(t *testing.T) { w.tell(t, script, story) })
+	}
+}
+
+// hearAtOnce is hear for stories that mostly wait, and have nothing in common.
+func hearAtOnce(t *testing.T, script string) {
+	t.Helper()
+	t.Parallel()
+	stories := list(t, script)
+	w := newWorld(t, nil)
+	for _, story := range stories {
+		t.Run(story, func(t *testing.T) {
+			t.Parallel()
+			w.tell(t, script, story)
+		})
 	}
 }
 
 // list asks a judge for its stories.
 func list(t *testing.T, script string) []string {
 	t.Helper()
-	p := start(t, script, told{})
+	p := start(t, script, told{}, nil)
 	answer := p.next()
 	p.end()
 	if len(answer.Stories) == 0 {
@@ -69,7 +86,7 @@ func list(t *testing.T, script string) []string {
 func (w *world) tell(t *testing.T, script, story string) {
 	t.Helper()
 	u := w.newUser(t)
-	p := start(t, script, told{Story: story, Issuer: w.Issuer, Clients: w.clients, User: u.phone.Token})
+	p := start(t, script, told{Story: story, Issuer: w.Issuer, Clients: w.clients, User: u.phone.Token}, w.backEnd)
 	for {
 		l := p.next()
 		if l.Done {
@@ -85,7 +102,9 @@ func (u *user) answer(l line) any {
 	u.t.Helper()
 	switch l.Ask {
 	case "visit":
-		return u.visit(l.URL, l.Phone, l.Scopes)
+		return u.visit(l)
+	case "decide":
+		return u.decide(l)
 	case "forget":
 		u.forget()
 	case "count":
@@ -115,8 +134,9 @@ type process struct {
 	errors  bytes.Buffer
 }
 
-// start runs a judge and tells it what it needs.
-func start(t *testing.T, script string, what told) *process {
+// start runs a judge and tells it what it needs. If there is a back end, its socket
+// is the first file after the standard ones.
+func start(t *testing.T, script string, what told, backEnd *net.TCPListener) *process {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Fatalf("node is needed: apt-get install nodejs npm, or run make test, which does: %v", err)
@@ -128,6 +148,14 @@ func start(t *testing.T, script string, what told) *process {
 	t.Cleanup(cancel)
 	p := &process{t: t, command: exec.CommandContext(ctx, "node", script)}
 	p.command.Stderr = &p.errors
+	if backEnd != nil {
+		socket, err := backEnd.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer socket.Close() // the judge has its own of it by then
+		p.command.ExtraFiles = []*os.File{socket}
+	}
 	in, err := p.command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -5,5 +5,8 @@ import "testing"
 // The library that most sites on Node use logs users in, with its own checks.
 func TestOpenIDClient(t *testing.T) { hear(t, "openid-client.mjs") }
 
+// A back end asks by it for an approval that no browser has begun (CIBA).
+func TestOpenIDClientCIBA(t *testing.T) { hearAtOnce(t, "openid-client-ciba.mjs") }
+
 // Its lower half holds every single answer against its specification.
 func TestOAuth4WebAPI(t *testing.T) { hear(t, "oauth4webapi.mjs") }

@@ -1,6 +1,7 @@
 // oauth4webapi judges the provider: it has one function for every request and one that holds every answer against its
 // specification, to the letter. openid-client stands on it, and shows less of what it checks.
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import * as oauth from 'oauth4webapi';
 import { judge, signingKey } from './protocol.mjs';
 
@@ -75,6 +76,20 @@ async function revoke({ as, client, authentication }, token) {
 async function push({ as, client, authentication }, parameters, options = {}) {
   const response = await oauth.pushedAuthorizationRequest(as, client, authentication, parameters, { ...http, ...options });
   return oauth.processPushedAuthorizationResponse(as, client, response);
+}
+
+/** A request for an approval that no browser has begun. */
+async function ask({ as, client, authentication }, parameters) {
+  const response = await oauth.backchannelAuthenticationRequest(as, client, authentication, { scope: 'openid', ...parameters }, http);
+  return oauth.processBackchannelAuthenticationResponse(as, client, response);
+}
+
+/** One poll for its tokens. */
+async function poll({ as, client, authentication }, id, options = {}) {
+  const response = await oauth.backchannelAuthenticationGrantRequest(as, client, authentication, id, { ...http, ...options });
+  const tokens = await oauth.processBackchannelAuthenticationGrantResponse(as, client, response);
+  await oauth.validateApplicationLevelSignature(as, response, http);
+  return { tokens, claims: oauth.getValidatedIdTokenClaims(tokens) };
 }
 
 /** The request that an API would get with an access token: it is caught on its way, and not sent. */
@@ -238,6 +253,51 @@ await judge({
     const wrong = { ...secret, authentication: oauth.ClientSecretBasic('another secret of sixteen bytes') };
     await assert.rejects(refresh(wrong, 'x'), challenge(401, [['basic', undefined]]));
     await assert.rejects(introspect({ ...secret, authentication: oauth.None() }, 'x'), bodyError('invalid_client', 401));
+  },
+
+  async 'an approval that no browser has begun: not yet, too soon, and then once'(world) {
+    for (const name of ['secret', 'keys', 'proof']) {
+      const p = await party(world, name);
+      const options = name === 'proof' ? { DPoP: oauth.DPoP(p.client, await oauth.generateKeyPair('ES256')) } : {};
+      const begun = await ask(p, { login_hint: world.user, binding_message: 'Table 4', requested_expiry: '90', scope: 'openid profile offline_access' });
+      assert.ok(begun.expires_in > 80 && begun.expires_in <= 90, begun.expires_in);
+      assert.equal(begun.interval, 5);
+      await assert.rejects(poll(p, begun.auth_req_id, options), bodyError('authorization_pending', 400));
+      await assert.rejects(poll(p, begun.auth_req_id, options), bodyError('slow_down', 400));
+      await world.decide(begun.autoPassword, { scopes: ['identity:name'] });
+      const another = await party(world, 'pairwise');
+      await assert.rejects(poll(another, begun.auth_req_id), bodyError('invalid_grant', 400));
+      const { tokens, claims } = await poll(p, begun.auth_req_id, options); // what is there is there at once
+      assert.deepEqual([claims.sub, claims.aud, claims.amr], [world.user, p.client.client_id, ['swk', 'otp']]);
+      assert.deepEqual([tokens.token_type, tokens.scope], [name === 'proof' ? 'dpop' : 'bearer', 'openid profile offline_access']);
+      assert.deepEqual(await userinfo(p, tokens.access_token, world.user, options), { sub: world.user, name: 'Alice Doe' });
+      const audience = p.as.userinfo_endpoint;
+      const access = await oauth.validateJwtAccessToken(p.as, await requestWith(tokens.access_token, audience, options), audience, http);
+      for (const claim of ['sub', 'auth_time', 'acr', 'amr']) assert.deepEqual(access[claim], claims[claim], claim);
+      await assert.rejects(poll(p, begun.auth_req_id, options), bodyError('invalid_grant', 400));
+      assert.equal((await refresh(p, tokens.refresh_token, options)).claims.auth_time, claims.auth_time);
+    }
+  },
+
+  async 'an approval that no browser has begun, and that does not come'(world) {
+    const p = await party(world, 'secret');
+    const late = await ask(p, { login_hint: world.user, requested_expiry: '2' });
+    await pause(1000 * late.expires_in);
+    await assert.rejects(poll(p, late.auth_req_id), bodyError('expired_token', 400)); // at the end, and
+    await pause(1000);
+    await assert.rejects(poll(p, late.auth_req_id), bodyError('expired_token', 400)); // later
+    const declined = await ask(p, { login_hint: world.user });
+    await world.decide(declined.autoPassword, { phone: 'deny' });
+    await assert.rejects(poll(p, declined.auth_req_id), bodyError('access_denied', 400));
+    await assert.rejects(poll(p, 'another'), bodyError('invalid_grant', 400));
+    await assert.rejects(ask(p, {}), bodyError('invalid_request', 400));
+    await assert.rejects(ask(p, { login_hint: world.user, binding_message: ' ' }), bodyError('invalid_binding_message', 400));
+    await assert.rejects(ask(p, { login_hint: 'alice' }), bodyError('unknown_user_id', 400));
+    await assert.rejects(ask(p, { login_hint: world.user, request: 'a.b.c' }), bodyError('invalid_request', 400));
+    const wrong = { ...p, authentication: oauth.ClientSecretBasic('another secret of sixteen bytes') };
+    await assert.rejects(ask(wrong, { login_hint: world.user }), challenge(401, [['basic', undefined]]));
+    await assert.rejects(ask(await party(world, 'open'), { login_hint: world.user }), bodyError('unauthorized_client', 400));
+    await assert.rejects(ask(await party(world, 'told'), { login_hint: world.user }), bodyError('unauthorized_client', 400)); // it may not
   },
 
   async 'a signing key is replaced, and an API goes on with the keys that it has'(world) {

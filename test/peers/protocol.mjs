@@ -1,5 +1,8 @@
 // The way a judge and the Go side talk (judge_test.go): one line of JSON each way, in turn.
+import { EventEmitter, on } from 'node:events';
+import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
@@ -19,14 +22,17 @@ async function ask(what, members = {}) {
 /** Everything that a person does, or that whoever runs the server does. */
 const people = {
   /**
-   * The user's browser opens an address and goes wherever that leads; on the login page the phone approves or denies.
+   * The user's browser opens an address and goes wherever that leads; on the login page the phone approves or denies, and
+   * where the user is asked whether to log out, choice is the answer: yes or no.
    * Gives the request that the client then gets: a URL, or a Request if a form is posted to it.
    */
-  async visit(address, { phone = 'approve', scopes = [] } = {}) {
-    const { url, form, status, text } = await ask('visit', { url: String(address), phone, scopes });
-    if (status !== undefined) throw new Error(`the browser stays at ${url}: ${status} ${text}`);
+  async visit(address, { phone = 'approve', scopes = [], choice = '' } = {}) {
+    const { url, form, status, text: shown } = await ask('visit', { url: String(address), phone, scopes, choice });
+    if (status !== undefined) throw new Error(`the browser stays at ${url}: ${status} ${shown}`);
     return form === undefined ? new URL(url) : new Request(url, { method: 'POST', body: new URLSearchParams(form) });
   },
+  /** The phone takes the one request that waits for it; whoever approves types the code. Gives what it showed. */
+  decide: (code, { phone = 'approve', scopes = [] } = {}) => ask('decide', { phone, scopes, code: phone === 'approve' ? code : '' }),
   /** The user takes a browser that knows nothing. */
   forget: () => ask('forget'),
   /** How often a path of the server was asked for so far. */
@@ -45,6 +51,26 @@ export async function judge(stories) {
     say({ done: true });
   }
   lines.return();
+}
+
+/** The clients' back end, at all the addresses where they are told things: it answers with the statuses given, and then 204. */
+export function listen(...statuses) {
+  const told = new EventEmitter();
+  const all = on(told, 'told');
+  const server = createServer(async (request, response) => {
+    const { method, url, headers } = request;
+    const body = await text(request);
+    response.writeHead(statuses.shift() ?? 204).end();
+    told.emit('told', { method, url: `http://${headers.host}${url}`, headers, body });
+  }).listen({ fd: 3 });
+  return {
+    /** What it is told next. */
+    next: async () => (await all.next()).value[0],
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
 }
 
 /** A client's key as the Web Cryptography API has it, and its kid. */

@@ -13,7 +13,6 @@ import (
 
 	"countersign/api"
 	"countersign/device"
-	"countersign/session"
 	"countersign/test/rig"
 )
 
@@ -58,35 +57,80 @@ type arrival struct {
 }
 
 // visit opens an address of the provider and goes wherever that leads. If it is the
-// login page, the phone decides, and grants scopes.
-func (u *user) visit(address string, how session.Decision, scopes []string) arrival {
+// login page, the phone decides, and grants scopes; if it is one that asks whether
+// to log out, the user chooses.
+func (u *user) visit(l line) arrival {
 	u.t.Helper()
+	method, address, form := http.MethodGet, l.URL, ""
 	for {
-		q, err := http.NewRequestWithContext(rig.Ctx(u.t), http.MethodGet, address, http.NoBody)
-		if err != nil {
-			u.t.Fatal(err)
-		}
-		resp, err := u.http.Do(q)
-		if err != nil {
-			u.t.Fatal(err)
-		}
-		text, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil {
-			u.t.Fatal(err)
-		}
-		to := resp.Header.Get("Location")
+		status, to, text := u.send(method, address, form)
+		method, form = http.MethodGet, ""
 		switch {
 		case to == "":
-			return shown(address, resp.StatusCode, string(text))
+			at := shown(address, status, text)
+			if at.Form == "" || !strings.HasPrefix(at.URL, u.w.Issuer+"/") {
+				return at
+			}
+			if l.Choice == "" {
+				return arrival{URL: address, Status: status, Text: text}
+			}
+			v, err := url.ParseQuery(at.Form)
+			if err != nil {
+				u.t.Fatal(err)
+			}
+			v.Set("choice", l.Choice) // of the two buttons
+			method, address, form = http.MethodPost, at.URL, v.Encode()
+			l.Choice = ""
 		case strings.HasPrefix(to, u.w.Issuer+"/login?"):
-			address = u.page(to).Decide(u.phone, how, scopes...)
+			address = u.page(to).Decide(u.phone, l.Phone, l.Scopes...)
 		case strings.HasPrefix(to, u.w.Issuer+"/"):
 			address = to
 		default:
 			return arrival{URL: to}
 		}
 	}
+}
+
+// send makes one request of the user's browser; it gives the status, where the
+// browser is sent, and what it is shown.
+func (u *user) send(method, address, form string) (status int, to, text string) {
+	u.t.Helper()
+	q, err := http.NewRequestWithContext(rig.Ctx(u.t), method, address, strings.NewReader(form))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	if method == http.MethodPost {
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := u.http.Do(q)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header.Get("Location"), string(b)
+}
+
+// decide has the phone take the one request that waits for it, and decide. It gives
+// what the phone showed.
+func (u *user) decide(l line) api.Display {
+	u.t.Helper()
+	waiting, err := u.phone.Pending(rig.Ctx(u.t))
+	if err != nil || len(waiting.Sessions) != 1 {
+		u.t.Fatalf("%d requests wait, %v", len(waiting.Sessions), err)
+	}
+	c := u.w.In(u.t).Claim(u.phone, waiting.Sessions[0].SessionID, "")
+	if _, err := u.phone.Verify(rig.Ctx(u.t), c, l.Phone, l.Code, l.Scopes); err != nil {
+		u.t.Fatalf("verify: %v", err)
+	}
+	shown, err := api.ParseDisplay(c.Display)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return shown
 }
 
 // shown is a page of ours: one that posts a form to the client, or one to read.

@@ -10,8 +10,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"sync"
 	"testing"
 
@@ -23,6 +25,9 @@ import (
 type world struct {
 	*rig.Rig
 	clients map[string]client
+	// backEnd is where the clients' back ends are told things: by the judge that
+	// tells a story, to which the open socket is given. Nobody listens between them.
+	backEnd *net.TCPListener
 
 	mu       sync.Mutex
 	requests map[string]int // by path
@@ -34,6 +39,10 @@ type client struct {
 	Redirect string `json:"redirect"`
 	Secret   string `json:"secret,omitempty"`
 	Keys     []key  `json:"keys,omitempty"`
+	Bye      string `json:"bye,omitempty"`    // where the browser may go after a logout
+	Polls    bool   `json:"polls,omitempty"`  // it makes CIBA requests, and asks
+	Ping     string `json:"ping,omitempty"`   // or is told here to ask
+	Logout   string `json:"logout,omitempty"` // where it is told of logouts
 }
 
 // A key is one that a client signs its assertions with.
@@ -47,18 +56,25 @@ type key struct {
 // awkward is a secret that HTTP Basic may not carry as it is (RFC 6749 §2.3.1).
 const awkward = "100 % secret: a+b=c & é/%41"
 
-// newWorld starts the system; it ends with the test.
-func newWorld(t *testing.T) *world {
+// newWorld starts the system, with more clients; it ends with the test.
+func newWorld(t *testing.T, more map[string]client) *world {
 	t.Helper()
-	w := &world{requests: map[string]int{}, clients: map[string]client{
-		"open":     {ID: "demo", Redirect: "https://bank.example/callback"},
-		"secret":   {ID: "shop", Redirect: "https://shop.example/callback", Secret: rig.ShopSecret},
+	l := listen(t)
+	told := "http://" + l.Addr().String()
+	w := &world{requests: map[string]int{}, backEnd: l, clients: map[string]client{
+		"open":     {ID: "demo", Redirect: "https://bank.example/callback", Bye: "https://bank.example/bye"},
+		"secret":   {ID: "shop", Redirect: "https://shop.example/callback", Secret: rig.ShopSecret, Polls: true},
 		"tenant":   {ID: "tenant", Redirect: "https://tenant.example/callback?tenant=1", Secret: rig.ShopSecret},
-		"keys":     {ID: "keys", Redirect: "https://keys.example/callback", Keys: newKeys(t)},
+		"keys":     {ID: "keys", Redirect: "https://keys.example/callback", Keys: newKeys(t), Polls: true},
 		"bound":    {ID: "bound", Redirect: "https://bound.example/callback"},
+		"proof":    {ID: "proof", Redirect: "https://proof.example/callback", Secret: rig.ShopSecret, Polls: true},
 		"pushed":   {ID: "pushed", Redirect: "https://pushed.example/callback", Secret: awkward},
-		"pairwise": {ID: "pair", Redirect: "https://pair.example/callback", Secret: rig.ShopSecret},
+		"pairwise": {ID: "pair", Redirect: "https://pair.example/callback", Secret: rig.ShopSecret, Ping: told + "/ping", Logout: told + "/logout/pair"},
+		"told":     {ID: "told", Redirect: "https://told.example/callback", Secret: rig.ShopSecret, Bye: "https://told.example/bye?from=login", Logout: told + "/logout/told"},
 	}}
+	for name, x := range more {
+		w.clients[name] = x
+	}
 
 	turns := rig.NewTurns(t)
 	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -76,13 +92,21 @@ func newWorld(t *testing.T) *world {
 // configure registers the clients.
 func (w *world) configure(c *server.Config) {
 	like := c.Services[0]
-	c.Services = nil
+	c.Services, c.Outgoing.Allow = nil, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	for name, x := range w.clients {
 		s := like
 		s.ID, s.Name, s.RedirectURIs = x.ID, "Acme "+x.ID, []string{x.Redirect}
-		s.RequireDPoP, s.RequirePAR = name == "bound", name == "pushed"
+		s.RequireDPoP, s.RequirePAR = name == "bound" || name == "proof", name == "pushed"
 		if name == "pairwise" {
 			s.Subject = "pairwise"
+		}
+		if x.Bye != "" {
+			s.PostLogoutRedirectURIs = []string{x.Bye}
+		}
+		if s.CIBA.NotificationURI, s.BackchannelLogoutURI = x.Ping, x.Logout; x.Polls {
+			s.CIBA.Delivery = "poll"
+		} else if x.Ping != "" {
+			s.CIBA.Delivery = "ping"
 		}
 		c.Services = append(c.Services, s)
 	}
@@ -108,6 +132,17 @@ func (w *world) secrets(s *server.Secrets) {
 			s.Services[x.ID] = known
 		}
 	}
+}
+
+// listen gives a socket that is open to whoever comes.
+func listen(t *testing.T) *net.TCPListener {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
 }
 
 // asked counts the requests for a path.
