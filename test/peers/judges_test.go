@@ -8,5 +8,8 @@ func TestOpenIDClient(t *testing.T) { hear(t, "openid-client.mjs") }
 // A back end asks by it for an approval that no browser has begun (CIBA).
 func TestOpenIDClientCIBA(t *testing.T) { hearAtOnce(t, "openid-client-ciba.mjs") }
 
+// A site ends by it what a user began there, and is told where they end it elsewhere.
+func TestOpenIDClientLogout(t *testing.T) { hear(t, "openid-client-logout.mjs") }
+
 // Its lower half holds every single answer against its specification.
 func TestOAuth4WebAPI(t *testing.T) { hear(t, "oauth4webapi.mjs") }
