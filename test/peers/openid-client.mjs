@@ -225,6 +225,14 @@ await judge({
     await refused(oidc.refreshTokenGrant(body, 'x'), { status: 401 });
   },
 
+  async 'a redirect URI that has a query is none for this library: at the token endpoint it leaves it out'(world) {
+    const { tenant: client } = world.clients;
+    const config = await open(world.issuer, client);
+    const { checks, back } = await sent(config, client, world);
+    assert.equal(back.searchParams.get('tenant'), '1');
+    await refused(oidc.authorizationCodeGrant(config, back, checks), { code: 'OAUTH_RESPONSE_BODY_ERROR', error: 'invalid_grant', status: 400 });
+  },
+
   async 'the answer may come by a form'(world) {
     const { secret: client } = world.clients;
     const config = await open(world.issuer, client);
