@@ -23,18 +23,21 @@ const appPage = `<!doctype html><html lang="en"><link rel="icon" href="data:,"><
 
 // appScript is all that is not the library's: one client below /plain, and one with
 // tokens bound to a key below /bound. Tokens are in memory alone, as the documents
-// tell applications; the page for frames has the library answer its parent.
+// tell applications, and revoked at a logout; the pages for frames have the library
+// answer their parent.
 const appScript = `const { issuer } = document.currentScript.dataset;
 const [, client, place] = location.pathname.split('/');
 const here = location.origin + '/' + client;
 globalThis.manager = new oidc.UserManager({
   authority: issuer, client_id: client, scope: 'openid profile offline_access', loadUserInfo: client === 'plain',
   redirect_uri: here + '/callback', silent_redirect_uri: here + '/silent', automaticSilentRenew: false,
+  post_logout_redirect_uri: here + '/goodbye', popup_post_logout_redirect_uri: here + '/gone', includeIdTokenInSilentSignout: true, revokeTokensOnSignout: true,
   userStore: new oidc.WebStorageStateStore({ store: new oidc.InMemoryWebStorage() }),
   stateStore: new oidc.WebStorageStateStore({ store: sessionStorage }),
   dpop: client === 'bound' ? { bind_authorization_code: true, store: new oidc.IndexedDbDPoPStore() } : undefined,
 });
 if (place === 'silent') manager.signinSilentCallback();
+if (place === 'gone') manager.signoutSilentCallback();
 `
 
 // An app is a single-page application on an origin of its own: a client without a
@@ -60,7 +63,9 @@ func newApp(t *testing.T, host string) *app {
 		for _, id := range []string{"plain", "bound"} {
 			s := c.Services[0]
 			s.ID, s.Name, s.RequireDPoP = id, "Acme App", id == "bound"
-			s.Origins, s.RedirectURIs = []string{a.origin}, []string{a.origin + "/" + id + "/callback", a.origin + "/" + id + "/silent"}
+			here := a.origin + "/" + id
+			s.Origins, s.RedirectURIs = []string{a.origin}, []string{here + "/callback", here + "/silent"}
+			s.PostLogoutRedirectURIs = []string{here + "/goodbye", here + "/gone"}
 			c.Services = append(c.Services, s)
 		}
 	})
@@ -124,7 +129,13 @@ func (a *app) redirect(page *loginPage, arguments string) {
 // back waits until the browser has come back to the application.
 func (a *app) back(page *loginPage) {
 	a.t.Helper()
-	await(page.tab, "the way back", "location.origin === "+quote(a.origin)+" && location.pathname.endsWith('/callback') && 'manager' in globalThis", isTrue)
+	a.at(page, "callback")
+}
+
+// at waits until the browser is at a place of the application.
+func (a *app) at(page *loginPage, place string) {
+	a.t.Helper()
+	await(page.tab, "the "+place, "location.origin === "+quote(a.origin)+" && location.pathname.endsWith("+quote("/"+place)+") && 'manager' in globalThis", isTrue)
 }
 
 // login logs a phone's user in, from the button to the library's callback.
