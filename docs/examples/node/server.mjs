@@ -2,10 +2,13 @@
 //
 //   npm ci && ISSUER=http://localhost:8080 CLIENT_ID=acme-site CLIENT_SECRET_FILE=secret npm start
 //
-// The client needs the redirect URI http://localhost:3000/callback. Without CLIENT_SECRET_FILE it is a public client.
+// The client needs redirectURIs: ["http://localhost:3000/callback"], postLogoutRedirectURIs: ["http://localhost:3000/"] and
+// backchannelLogoutURI: "http://localhost:3000/logged-out", for which the server's outgoing.allow must have 127.0.0.0/8.
+// Without CLIENT_SECRET_FILE it is a public client.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
 
 const { ISSUER = 'http://localhost:8080', CLIENT_ID = 'acme-site', CLIENT_SECRET_FILE, PORT = '3000' } = process.env;
@@ -17,6 +20,8 @@ const client = await oidc.discovery(new URL(ISSUER), CLIENT_ID, undefined, secre
   // For a server of development; any other is https.
   execute: ISSUER.startsWith('http:') ? [oidc.allowInsecureRequests] : [],
 });
+const { issuer, jwks_uri: jwksURI } = client.serverMetadata();
+const keys = createRemoteJWKSet(new URL(jwksURI));
 
 // What the site knows of its browsers, by a cookie: in earnest, in a database with a time to live.
 const browsers = new Map();
@@ -68,24 +73,46 @@ async function callback(request, response) {
   const claims = tokens.claims();
   const user = await oidc.fetchUserInfo(client, tokens.access_token, claims.sub);
   // From here on it is the site's own login, by its own cookie: sub is who it is, and never changes.
-  remember(response, { sub: claims.sub, name: user.name ?? claims.sub, acr: claims.acr });
+  remember(response, { sub: claims.sub, name: user.name ?? claims.sub, acr: claims.acr, sid: claims.sid, idToken: tokens.id_token });
   go(response, '/');
+}
+
+/** Ends the site's own login, and sends the browser on to end the one at Countersign; from there it comes back to the site. */
+function logout(request, response) {
+  const { id, record } = browserOf(request);
+  browsers.delete(id);
+  if (record?.sub === undefined) return go(response, '/');
+  go(response, oidc.buildEndSessionUrl(client, { id_token_hint: record.idToken, post_logout_redirect_uri: `${site}/` }).href);
+}
+
+/** Takes what Countersign tells, from server to server, when the user has logged out elsewhere: the logins of that sid end. */
+async function loggedOut(request, response) {
+  let body = '';
+  for await (const chunk of request) if ((body += chunk).length > 10_000) return response.writeHead(413).end();
+  const { payload } = await jwtVerify(new URLSearchParams(body).get('logout_token') ?? '', keys, {
+    issuer, audience: CLIENT_ID, typ: 'logout+jwt', algorithms: ['ES256'], requiredClaims: ['exp', 'jti', 'sid', 'events'],
+  });
+  if (!payload.events['http://schemas.openid.net/event/backchannel-logout'] || 'nonce' in payload) return response.writeHead(400).end();
+  for (const [id, { sid }] of browsers) if (sid === payload.sid) browsers.delete(id);
+  response.writeHead(204).end();
 }
 
 function home(request, response) {
   const { record } = browserOf(request);
   if (record?.sub === undefined) return page(response, 200, '<p><a href="/login">Log in with Countersign</a></p>');
-  page(response, 200, `<p>Hello ${escaped(record.name)}, approved by ${escaped(record.acr)}.</p>`);
+  page(response, 200, `<p>Hello ${escaped(record.name)}, approved by ${escaped(record.acr)}.</p>
+    <form method="post" action="/logout"><button>Log out</button></form>`); // a form: no other site's link or picture logs out
 }
 
-const routes = { '/': home, '/login': login, '/callback': callback };
+const routes = { 'GET /': home, 'GET /login': login, 'GET /callback': callback, 'POST /logout': logout, 'POST /logged-out': loggedOut };
 
 createServer((request, response) => {
-  const route = request.method === 'GET' ? routes[new URL(request.url, site).pathname] : undefined;
+  const route = routes[`${request.method} ${request.url.split('?')[0]}`];
   if (!route) return page(response, 404, '<p>Nothing is here.</p>');
   Promise.resolve().then(() => route(request, response)).catch((error) => {
     // access_denied is the user's own decision; everything else is for the log, and never for the user.
     console.error(error.code ?? error.name, error.error ?? '', error.message);
-    page(response, error.error === 'access_denied' ? 403 : 500, '<p>You are not logged in. <a href="/login">Try again</a></p>');
+    const badToken = /^ERR_JW[ST]_/.test(error.code); // for good: after a 400 Countersign does not tell it again
+    page(response, error.error === 'access_denied' ? 403 : badToken ? 400 : 500, '<p>You are not logged in. <a href="/login">Try again</a></p>');
   });
 }).listen(Number(PORT), '127.0.0.1', () => console.log(`open ${site}`));
