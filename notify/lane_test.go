@@ -72,9 +72,13 @@ func manned(t *testing.T) (o *Outbox, m *memory, h *hosts, stop func()) {
 	o = New(Outbox{Store: m, Couriers: map[Kind]Courier{"ping": courier}, HTTP: &http.Client{Transport: h}, Audit: nobody{},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	ctx, cancel := context.WithCancel(t.Context())
+	return o, m, h, runs(ctx, o, cancel)
+}
+
+func runs(ctx context.Context, o *Outbox, cancel func()) (stop func()) {
 	done := make(chan struct{})
 	go func() { o.Run(ctx); close(done) }()
-	return o, m, h, func() { cancel(); <-done }
+	return func() { cancel(); <-done }
 }
 
 func (o *Outbox) must(t *testing.T, service string, life time.Duration) {

@@ -96,6 +96,7 @@ func (f Flow) targets(s FlowStep, r StepResult) []Target {
 			}
 		case ToAgain:
 			t = Target(s.Name)
+		case ToDone, ToFail: // as they are
 		}
 		out[i] = t
 	}

@@ -54,6 +54,7 @@ func (f Flow) arrows(b *strings.Builder, s FlowStep, r StepResult) {
 				continue
 			}
 			to = "FAILED"
+		case ToNext, ToAgain: // targets has them as steps
 		}
 		fmt.Fprintf(b, "    %s --> %s: %s\n", s.Name, to, r)
 	}

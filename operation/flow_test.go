@@ -127,6 +127,7 @@ func TestCheckedFlowsProve(t *testing.T) {
 				return
 			case Failed:
 				return
+			case Continue:
 			}
 			at = next
 		}

@@ -132,6 +132,7 @@ func (v view) decide(m Message) plan {
 		if x, ok := v.offered(m.Method); ok {
 			return x.verify(v, m)
 		}
+	case Complete, Failure: // answers, no requests
 	}
 	return plan{answer: refused(m, OutOfStep)}
 }
@@ -210,10 +211,10 @@ func (svc *Service) cancel(ctx context.Context, id session.ID, by session.Cancel
 }
 
 func (svc *Service) tell(ctx context.Context, before, o Operation) error {
-	switch {
-	case o.Result == before.Result:
+	if o.Result == before.Result {
 		return nil
-	case o.Result == Done:
+	}
+	if o.Result == Done {
 		return svc.record(ctx, o, audit.OperationDone, "")
 	}
 	return svc.record(ctx, o, audit.OperationFailed, o.Reason)

@@ -25,6 +25,7 @@ func (t Type) request() bool {
 	switch t {
 	case Init, Start, Verify, Choose, Status, Cancel:
 		return true
+	case Complete, Failure:
 	}
 	return false
 }

@@ -181,7 +181,7 @@ func (r *flowReader) count(at string, value any, into *int) {
 	case int64:
 		*into = int(n)
 	case uint64:
-		*into = int(min(n, 1<<20)) //nolint:gosec // bounded
+		*into = int(min(n, 1<<20))
 	default:
 		r.fail(at, "is no number", "such as 3")
 	}
