@@ -1,0 +1,56 @@
+package form
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+var (
+	ibanForm = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)                // ISO 13616-1
+	bicForm  = regexp.MustCompile(`^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?$`) // ISO 9362
+	// domesticForm is a number with a bank code such as 19-2000145399/0800. A
+	// shorter one, such as 05/2019, is more likely a month.
+	domesticForm = regexp.MustCompile(`^(?:[0-9]{1,6}-[0-9]{2,10}|[0-9]{6,10})/[0-9]{4}$`)
+)
+
+// goodIBAN checks form and check digits (ISO 13616-1, ISO 7064 MOD 97-10): with
+// the first four characters put last and letters read as 10 to 35, the number is
+// 1 modulo 97. Check digits are 02 to 98; 00, 01 and 99 would pass as others.
+func goodIBAN(s string) bool {
+	if !ibanForm.MatchString(s) || s[2:4] == "00" || s[2:4] == "01" || s[2:4] == "99" {
+		return false
+	}
+	rest := 0
+	for _, c := range s[4:] + s[:4] {
+		if c >= 'A' {
+			rest = (rest*100 + int(c-'A') + 10) % 97
+		} else {
+			rest = (rest*10 + int(c-'0')) % 97
+		}
+	}
+	return rest == 1
+}
+
+// goodAccount is the form of a free account: one line with something on it.
+func goodAccount(s string) bool {
+	return strings.TrimSpace(s) != "" && !strings.Contains(s, "\n")
+}
+
+// plainAccount is an account as accounts are compared: without spaces, in capital
+// letters.
+func plainAccount(s string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// looksLikeAccount says whether a plain account is one by its form alone, its
+// check digits good or not. RF begins a creditor reference (ISO 11649), which is
+// no account.
+func looksLikeAccount(plain string) bool {
+	return ibanForm.MatchString(plain) && !strings.HasPrefix(plain, "RF") || domesticForm.MatchString(plain)
+}
