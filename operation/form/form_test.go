@@ -259,6 +259,11 @@ func canonicalForm(t interface{ Errorf(string, ...any) }, raw []byte) {
 	if device.HasHidden(strings.ReplaceAll(fmt.Sprint(written), "\n", "")) {
 		t.Errorf("hidden: %q", compact)
 	}
+	if local, err := f.Localise(form.Catalogue{"en": {"a": "b"}}, []string{"en"}, ""); err == nil {
+		if err := local.Validate(); err != nil {
+			t.Errorf("%q localised: %v", raw, err)
+		}
+	}
 }
 
 // plainForm drops what may be written in two ways: an empty list, false, and a text
