@@ -150,7 +150,7 @@ func (h *Handler) orderOf(party session.RelyingParty, q OrderRequest) (w operati
 		}
 	}
 	if w.Name != operation.Login || q.Data != nil {
-		wish, err := (StartRequest{Operation: &StartOperation{Name: w.Name, Data: text(q.Data), Form: q.Form}}).operation()
+		wish, err := StartOperation{Name: w.Name, Data: text(q.Data), Form: q.Form}.approved("")
 		if err != nil {
 			return w, err
 		}

@@ -89,6 +89,7 @@ var codes = map[string]struct {
 	"scope_not_allowed":      {422, "Scope not allowed"},
 	"mode_not_allowed":       {422, "Mode not allowed"},
 	"operation_unknown":      {422, "Operation unknown"},
+	"form_mismatch":          {422, "Form contradicts data"},
 	"upgrade_required":       {426, "Upgrade required"},
 	"too_many_attempts":      {429, "Too many attempts"},
 	"locked":                 {429, "Locked"},

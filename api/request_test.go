@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -45,7 +47,8 @@ func FuzzBrowser(f *testing.F) {
 
 func FuzzStartRequest(f *testing.F) {
 	for _, s := range []string{`{}`, `{"tokenId":"a b"}`, `{"mode":"enter"}`, `{"challenge":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}`,
-		`{"scopes":["a","a"]}`, `{"clientNonce":"x"}`, `{"operation":{"name":"a","data":"b","form":{ "c" : "\u202e" }}}`,
+		`{"scopes":["a","a"]}`, `{"clientNonce":"x"}`, `{"operation":{"name":"a","data":"b","form":{ "title" : "\u202e" }}}`,
+		`{"operation":{"name":"a","data":"A1*A1EUR","form":{"title":"{a}","attributes":[{"type":"AMOUNT","id":"a","amount":"1.0","currency":"EUR"}]}}}`,
 		`{"requester":{"ip":"fe80::1%x","userAgent":"y"}}`} {
 		f.Add([]byte(s))
 	}
@@ -113,6 +116,21 @@ func FuzzVerifyRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// hiddenText says whether a string anywhere in a JSON text has a hidden
+// character other than a newline.
+func hiddenText(b []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(b))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return false // its end: it was parsed before
+		}
+		if s, ok := t.(string); ok && device.HasHidden(strings.ReplaceAll(s, "\n", "")) {
+			return true
+		}
+	}
 }
 
 func TestIdempotencyHeader(t *testing.T) {

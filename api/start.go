@@ -1,16 +1,16 @@
 package api
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
 
 	"countersign/device"
+	"countersign/operation/form"
 	"countersign/session"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,8 +32,8 @@ type StartRequest struct {
 // A StartOperation is what shall be approved.
 type StartOperation struct {
 	Name string         `json:"name"`
-	Data string         `json:"data"`
-	Form jsontext.Value `json:"form,omitempty"`
+	Data string         `json:"data"`           // structured as form.Data, or free text
+	Form jsontext.Value `json:"form,omitempty"` // a form.Form
 }
 
 // A StartedRequester is the user's browser as a service saw it.
@@ -57,7 +57,6 @@ type StartResponse struct {
 
 const (
 	maxScopes    = 32
-	maxData      = 8 << 10
 	maxUserAgent = 512
 )
 
@@ -229,44 +228,51 @@ func (h *Handler) requester(r *http.Request, told *StartedRequester, authenticat
 	return &session.Requester{IP: addr.String(), UserAgent: h.browsers.name(r.UserAgent())}
 }
 
-// operation checks what shall be approved: nothing in it may change how the
-// rest of it is shown.
+// operation checks what shall be approved, if it is more than a login.
 func (q StartRequest) operation() (*session.Operation, error) {
-	o := q.Operation
-	if o == nil {
+	if q.Operation == nil {
 		return nil, nil //nolint:nilnil // a session without an operation is the usual one
 	}
+	return q.Operation.approved("operation.")
+}
+
+// approved checks what shall be approved: nothing in it may change how the rest of
+// it is shown. Members are named as they stand in the request.
+func (o StartOperation) approved(place string) (*session.Operation, error) {
 	if !visible(o.Name, 1, 64) {
-		return nil, malformed("operation.name")
+		return nil, malformed(place + "name")
 	}
-	if o.Data == "" || len(o.Data) > maxData || device.HasHidden(o.Data) {
-		return nil, malformed("operation.data")
+	if o.Data == "" || len(o.Data) > form.MaxData || device.HasHidden(o.Data) {
+		return nil, malformed(place + "data")
 	}
 	out := &session.Operation{Name: o.Name, Data: o.Data}
 	if len(o.Form) == 0 {
 		return out, nil
 	}
-	var compact bytes.Buffer
-	if o.Form.Kind() != '{' || json.Compact(&compact, o.Form) != nil || hiddenText(compact.Bytes()) {
-		return nil, malformed("operation.form")
+	f, err := shownForm(o.Form, o.Data)
+	var wrong *form.Error
+	switch {
+	case errors.Is(err, form.ErrMismatch) && errors.As(err, &wrong):
+		return nil, refuse("form_mismatch", wrong.At(place+"form")+" is not what "+place+"data says")
+	case errors.As(err, &wrong):
+		return nil, malformed(wrong.At(place + "form"))
 	}
-	out.Form = compact.Bytes()
-	return out, nil
+	out.Form = f.Compact()
+	return out, err
 }
 
-// hiddenText says whether a string anywhere in a JSON text has a hidden
-// character other than a newline.
-func hiddenText(b []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(b))
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return false // its end: it was parsed before
-		}
-		if s, ok := t.(string); ok && device.HasHidden(strings.ReplaceAll(s, "\n", "")) {
-			return true
-		}
+// shownForm reads a form, puts the values of its attributes where its texts name
+// them, and holds it against the data. Data that is not structured is free text,
+// which a form cannot contradict. An error is a [form.Error].
+func shownForm(raw []byte, data string) (form.Form, error) {
+	f, err := form.Parse(raw)
+	if err == nil {
+		f, err = f.Localise(nil, nil, "") // there are no catalogues of a service yet
 	}
+	if d, free := form.ParseData(data); err == nil && free == nil {
+		err = form.Check(d, f)
+	}
+	return f, err
 }
 
 // idempotency reads the Idempotency-Key.

@@ -119,6 +119,12 @@ func CheckDeviceMessage(t testing.TB, frame []byte) {
 	checkSchema(t, "DeviceMessage", frame)
 }
 
+// CheckForm holds the form of an operation against the contract.
+func CheckForm(t testing.TB, form []byte) {
+	t.Helper()
+	checkSchema(t, "Form", form)
+}
+
 func checkSchema(t testing.TB, schema string, frame []byte) {
 	t.Helper()
 	c, err := loadContract()

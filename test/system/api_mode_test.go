@@ -161,10 +161,12 @@ func TestOperationAndRequester(t *testing.T) {
 		return r.Send(0, "POST", initiate, `{"tokenId":"`+p.Token+`",`+rest+`}`, auth...)
 	}
 	chrome := "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
-	s := started(t, r, start(`"operation":{"name":"pay","data":"A1*A100EUR*NRent","form":{ "title": "<Payment> & more", "n": 1.50 , "t":"a\nb"}},`+
+	s := started(t, r, start(`"operation":{"name":"pay","data":"A1*A100EUR*NRent","form":{ "title": "<Payment> & more",`+
+		` "attributes": [{"value":"a\nb", "type":"NOTE"}, {"type":"AMOUNT","amount":"100.00" , "currency":"EUR"}]}},`+
 		`"requester":{"ip":"2001:db8::7","userAgent":"`+chrome+`"}`))
 	c := r.Claim(p, s.SessionID, "")
-	for _, part := range []string{`"operation":{"name":"pay","data":"A1*A100EUR*NRent","form":{"title":"<Payment> & more","n":1.50,"t":"a\nb"}}`,
+	for _, part := range []string{`"operation":{"name":"pay","data":"A1*A100EUR*NRent","form":{"title":"<Payment> & more",` +
+		`"attributes":[{"type":"NOTE","value":"a\nb"},{"type":"AMOUNT","amount":"100.00","currency":"EUR"}]}}`,
 		`"requester":{"ip":"2001:db8::7","userAgent":"Chrome on Windows","firstSeen":true,"byService":true}`, `"service":{"id":"shop","name":"Acme Shop"}`} {
 		if !strings.Contains(c.Display, part) {
 			t.Errorf("%s\nis not in %s", part, c.Display)
@@ -179,7 +181,7 @@ func TestOperationAndRequester(t *testing.T) {
 	hidden := []string{`\u202e`, `\u2066`, `\u0000`, `\u001b`, `\u007f`, `\u0085`, `\u200f`}
 	for _, h := range hidden {
 		for _, body := range []string{`"operation":{"name":"pay","data":"A1` + h + `"}`, `"operation":{"name":"pay` + h + `","data":"A1"}`,
-			`"operation":{"name":"pay","data":"A1","form":{"a":[{"b":"` + h + `"}]}}`, `"operation":{"name":"pay","data":"A1","form":{"` + h + `":1}}`,
+			`"operation":{"name":"pay","data":"A1","form":{"attributes":[{"type":"NOTE","value":"` + h + `"}]}}`, `"operation":{"name":"pay","data":"A1","form":{"` + h + `":1}}`,
 			`"requester":{"ip":"192.0.2.1","userAgent":"` + h + `"}`, `"requester":{"ip":"fe80::1%` + h + `","userAgent":"x"}`} {
 			r.Refused(body, start(body), 400, "invalid_request")
 		}
