@@ -35,7 +35,13 @@ func (env *environment) showDisplay(d api.Display) error {
 		}
 	}
 	if o := d.Operation; o != nil {
-		pairs = append(pairs, [2]string{"approves", plain(o.Name)}, [2]string{"", plain(o.Data)}, [2]string{"", plain(string(o.Form))})
+		pairs = append(pairs, [2]string{"approves", plain(o.Name)})
+		if len(o.Form) > 0 {
+			for _, line := range formLines(o.Form) {
+				pairs = append(pairs, [2]string{"", line})
+			}
+		}
+		pairs = append(pairs, [2]string{"data", plain(o.Data)})
 	}
 	for _, p := range pairs {
 		if p[1] != "" {

@@ -52,13 +52,13 @@ func pretendProvider(t *testing.T) *pretendedProvider {
 		}
 		reply(w, map[string]any{"sub": p.userinfo, "name": "Alice"})
 	})
-	mux.HandleFunc("POST /r", func(_ http.ResponseWriter, r *http.Request) { p.wasRevoked = form(r) })
+	mux.HandleFunc("POST /r", func(_ http.ResponseWriter, r *http.Request) { p.wasRevoked = posted(r) })
 	return p
 }
 
 func reply(w http.ResponseWriter, v any) { _ = json.NewEncoder(w).Encode(v) }
 
-func form(r *http.Request) url.Values {
+func posted(r *http.Request) url.Values {
 	_ = r.ParseForm()
 	return r.PostForm
 }
@@ -73,7 +73,7 @@ func (p *pretendedProvider) authorize(w http.ResponseWriter, r *http.Request) {
 // give is the token endpoint.
 func (p *pretendedProvider) give(t *testing.T) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		f := form(r)
+		f := posted(r)
 		id, secret, _ := r.BasicAuth()
 		p.basic = id + ":" + secret
 		if p.token != nil {
