@@ -2,7 +2,9 @@
  * What a session's `display` says, read so that all of it can be shown: what the user sees is what the phone signs, so
  * nothing in the text may be left out, beautified away or able to pass for something else.
  */
+import { formRows } from './form.js';
 import { sha256 } from './protocol.js';
+import { asJSON, visible, visibleAddress } from './visible.js';
 
 /** Whose browser asks. */
 export interface Requester {
@@ -110,29 +112,6 @@ function asFlag(value: unknown): boolean {
   return value === true;
 }
 
-// Everything that has no picture of its own, or blank-looking letters: it could hide or reorder what stands beside it.
-// And the fifth and further marks on one letter, which no language needs: piled up they would cover the lines above.
-const hidden = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?<=\p{M}{4})\p{M}/gu;
-
-function escape(character: string): string {
-  return `⟨U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟩`;
-}
-
-/** A text with whatever could hide in it made visible: `a⟨U+202E⟩b`. With `lines`, line feeds stay line feeds. */
-export function visible(text: string, lines = false): string {
-  return text.replace(hidden, (c) => (lines && c === '\n' ? c : escape(c)));
-}
-
-/** An address with all but plain ASCII made visible, since a letter of another script can look like a Latin one. */
-export function visibleAddress(text: string): string {
-  return text.replace(/[^\x21-\x7e]/gu, escape);
-}
-
-/** A value as JSON text, readable, with whatever could hide in it made visible. */
-export function asJSON(value: unknown): string {
-  return visible(JSON.stringify(value, null, 1) ?? 'undefined', true);
-}
-
 /** One thing to show. `kind` says how: `text` of the service, an `address`, `json` as it is, a `heading` or an `alert`. */
 export interface Row {
   readonly kind: 'text' | 'address' | 'json' | 'heading' | 'alert';
@@ -180,49 +159,4 @@ function operationRows(o: Operation): Row[] {
     ...(o.form === undefined ? [] : formRows(o.form)),
     { kind: 'text', id: 'operation-data', label: 'Signed data', value: visible(o.data, true) },
   ];
-}
-
-/** What a form says, each part in plain text; what this version does not know is shown as JSON, never dropped. */
-export function formRows(form: unknown): Row[] {
-  if (!isObject(form)) return [{ kind: 'json', label: 'Form', value: asJSON(form) }];
-  const { title, greeting, summary, attributes, ...other } = form;
-  const rows: Row[] = [];
-  if (title !== undefined) rows.push({ kind: 'heading', label: '', value: words(title) });
-  if (greeting !== undefined) rows.push({ kind: 'text', label: 'Greeting', value: words(greeting) });
-  if (summary !== undefined) rows.push({ kind: 'text', label: 'Summary', value: words(summary) });
-  if (Array.isArray(attributes)) rows.push(...attributes.map(attributeRow));
-  else if (attributes !== undefined) rows.push({ kind: 'json', label: 'attributes', value: asJSON(attributes) });
-  for (const [name, value] of Object.entries(other)) rows.push({ kind: 'json', label: visible(name), value: asJSON(value) });
-  return rows;
-}
-
-/** A text, or a localised one `{id, message}`, or else the JSON of what stands in its place. */
-function words(value: unknown): string {
-  if (typeof value === 'string') return visible(value, true);
-  if (isObject(value) && typeof value['message'] === 'string' && Object.keys(value).every((k) => k === 'id' || k === 'message')) {
-    return visible(value['message'], true);
-  }
-  return asJSON(value);
-}
-
-/** The kinds of attribute the protocol names, and how each is shown. */
-const kinds: Readonly<Record<string, Row['kind']>> = {
-  AMOUNT: 'text', AMOUNT_CONVERSION: 'text', KEY_VALUE: 'text', NOTE: 'text', PARTY_INFO: 'text', IMAGE: 'text', CHOICE: 'text', HEADING: 'heading', ALERT: 'alert',
-};
-
-function attributeRow(attribute: unknown): Row {
-  const unread: Row = { kind: 'json', label: 'Attribute', value: asJSON(attribute) };
-  if (!isObject(attribute)) return unread;
-  const { type, id, label, value, amount, currency, ...other } = attribute;
-  const kind = typeof type === 'string' && Object.hasOwn(kinds, type) ? kinds[type] : undefined;
-  const titled = typeof label === 'string' ? label : id;
-  if (kind === undefined || typeof titled !== 'string' || ![value, amount, currency, ...Object.values(other)].every(isPlain)) return unread;
-  const said = [value, amount, currency].filter((v) => v !== undefined).map(String).join(' ');
-  const lines = [...(said === '' ? [] : [said]), ...Object.entries(other).map(([k, v]) => `${k}: ${String(v)}`)].join('\n');
-  if (kind === 'heading') return { kind, label: '', value: visible([titled, lines].filter((t) => t !== '').join('\n'), true) };
-  return { kind, label: visible(titled), value: visible(lines, true) };
-}
-
-function isPlain(value: unknown): boolean {
-  return value === undefined || ['string', 'number', 'boolean'].includes(typeof value);
 }

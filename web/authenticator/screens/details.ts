@@ -2,7 +2,7 @@
  * The bytes that were signed last, for those who write an authenticator of their own.
  */
 import type { App } from '../context.js';
-import { asJSON } from '../display.js';
+import { asJSON } from '../visible.js';
 import { h } from '../dom.js';
 
 /** Opens a dialogue with the last signed text. It holds no secret but codes that are spent. */

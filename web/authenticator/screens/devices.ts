@@ -3,7 +3,7 @@
  */
 import type { Device } from '../client.js';
 import type { App, Screen } from '../context.js';
-import { visible } from '../display.js';
+import { visible } from '../visible.js';
 import { actionButton, confirmed, h, isolated, linkButton } from '../dom.js';
 import { explain, localTime } from '../words.js';
 import { carePart } from './care.js';

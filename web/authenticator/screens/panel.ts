@@ -1,9 +1,10 @@
 /**
  * What a session's display says, on the screen, and the proof that it was there to be read.
  */
-import { displayRows, visible } from '../display.js';
+import { displayRows } from '../display.js';
 import type { Display, Row } from '../display.js';
 import { h, isolated } from '../dom.js';
+import { visible } from '../visible.js';
 import { scopeWords } from '../words.js';
 
 /** The panel, with the switches' present state. */

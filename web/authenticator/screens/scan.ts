@@ -2,7 +2,7 @@
  * Reads the moving QR code of a login page, by camera or as a pasted text.
  */
 import type { App, Screen } from '../context.js';
-import { visibleAddress } from '../display.js';
+import { visibleAddress } from '../visible.js';
 import { h, linkButton } from '../dom.js';
 import { readText } from '../qrtext.js';
 import { scanCamera } from '../scan.js';

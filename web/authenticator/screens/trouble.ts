@@ -2,7 +2,7 @@
  * What is shown when the app cannot work in this place at all.
  */
 import type { Screen } from '../context.js';
-import { visibleAddress } from '../display.js';
+import { visibleAddress } from '../visible.js';
 import { h } from '../dom.js';
 
 /** The page is not in a secure context, so the browser gives it no keys. */
