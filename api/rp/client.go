@@ -60,7 +60,8 @@ type Start struct {
 type Operation struct {
 	Name string // such as authorize_payment
 	Data string // A1*A100CZK*Q238400856/0300; its hash comes back in the token
-	// Form is shown to the user; it must encode as a JSON object. nil: none.
+	// Form is shown to the user. It must encode as a form of docs/protocol.md,
+	// Operation data and form, and may not contradict Data. nil: none.
 	Form any
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -317,4 +318,41 @@ func TestWrittenFormIsRead(t *testing.T) {
 			t.Fatalf("%s was read as %+v, %v", f.Compact(), read, err)
 		}
 	})
+}
+
+// What docs/protocol.md shows is true.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(page), "\n## Operation data and form\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, v := range readVectors(t).Valid {
+		if !strings.Contains(section, "| `"+v.Text+"` |") {
+			t.Errorf("%s is not documented", v.Text)
+		}
+	}
+	_, example, _ := strings.Cut(section, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	f, err := form.Parse([]byte(example))
+	if err != nil || !found {
+		t.Fatalf("the example: %v", err)
+	}
+	_, rest, _ := strings.Cut(section, "It fits\nthe data `")
+	text, _, _ := strings.Cut(rest, "`")
+	d, err := form.ParseData(text)
+	if err == nil {
+		err = form.Check(d, f)
+	}
+	if err != nil {
+		t.Errorf("%q: %v", text, err)
+	}
+	_, rest, _ = strings.Cut(section, "\nNot structured: ")
+	rest, _, _ = strings.Cut(rest, "\n\n")
+	for i, part := range strings.Split(rest, "`") {
+		if _, err := form.ParseData(part); i%2 == 1 && err == nil {
+			t.Errorf("%q is structured", part)
+		}
+	}
 }
