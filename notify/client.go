@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"syscall"
 	"time"
@@ -36,6 +37,21 @@ func Client(allow []netip.Prefix) *http.Client {
 			IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 16 << 10, ForceAttemptHTTP2: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// MayReach says whether a URL leads to where [Client] connects, as far as it shows:
+// a name may lead anywhere.
+func MayReach(uri string, allow []netip.Prefix) bool {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	a, err := netip.ParseAddr(host)
+	return err != nil || reachable(a, allow)
 }
 
 // reachable says whether an address is public, or allowed.

@@ -32,6 +32,19 @@ func TestReachable(t *testing.T) {
 	}
 }
 
+func TestMayReach(t *testing.T) {
+	t.Parallel()
+	allow := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for uri, want := range map[string]bool{
+		"": true, "https://bank.example/x": true, "https://10.0.0.1/": true, "https://1.1.1.1:8443/": true,
+		"https://192.168.0.1/": false, "http://localhost:80/": false, "https://[::1]/": false, "https://[fd12::1]:1/": false, "%": false,
+	} {
+		if got := MayReach(uri, allow); got != want {
+			t.Errorf("%q: %v", uri, got)
+		}
+	}
+}
+
 // Where a name leads is looked at when the connection is made.
 func TestClientAddress(t *testing.T) {
 	t.Parallel()

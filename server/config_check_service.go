@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"countersign/device"
+	"countersign/notify"
 )
 
 // identityScopes are the scopes a service may be allowed.
@@ -293,6 +294,11 @@ func (c Config) Warnings() []string {
 		}
 		if s.AcceptV0 {
 			w = append(w, "service "+s.ID+": acceptV0 takes signatures that do not bind what the phone showed")
+		}
+		for _, x := range [][2]string{{"ciba.notificationURI", s.CIBA.NotificationURI}, {"backchannelLogoutURI", s.BackchannelLogoutURI}} {
+			if !notify.MayReach(x[1], c.Outgoing.Allow) {
+				w = append(w, "service "+s.ID+": "+x[0]+" is at an address that is not public and that outgoing.allow does not have, so it is never told")
+			}
 		}
 	}
 	return w

@@ -229,15 +229,16 @@ func TestWarnings(t *testing.T) {
 	}
 	w := load(t, "issuer: http://localhost:8080\nmasterSecretFile: /x\ninsecureHTTP: true\nenrollment: open\nlimits: {disabled: true}\n"+
 		"redis: {mode: embedded, url: 'redis://:hunter2@redis.example'}\n"+
-		"services: [{id: acme, name: Acme Bank, secretFile: /x, modes: [enter, compare], acceptV0: true}, {id: shop}]").Warnings()
+		"services: [{id: acme, name: Acme Bank, secretFile: /x, modes: [enter, compare], acceptV0: true}, {id: shop},\n"+
+		"  {id: told, origins: ['https://a.example'], redirectURIs: ['https://a.example/cb'], backchannelLogoutURI: 'https://10.0.0.8/out'}]").Warnings()
 	all := strings.Join(w, "\n")
-	for _, want := range []string{"insecureHTTP", "enrollment", "limits.disabled", "embedded", "service acme: mode compare", "NIST SP 800-63B-4 §3.1.3", "acceptV0", "redis.url holds a password", "service shop: has neither"} {
+	for _, want := range []string{"insecureHTTP", "enrollment", "limits.disabled", "embedded", "service acme: mode compare", "NIST SP 800-63B-4 §3.1.3", "acceptV0", "redis.url holds a password", "service shop: has neither", "service told: backchannelLogoutURI is at an address"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no warning names %s:\n%s", want, all)
 		}
 	}
-	if len(w) != 8 {
-		t.Errorf("got %d warnings, want 8", len(w))
+	if len(w) != 9 {
+		t.Errorf("got %d warnings, want 9", len(w))
 	}
 	if strings.Contains(all, "hunter2") {
 		t.Errorf("a warning shows the password:\n%s", all)

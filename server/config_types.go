@@ -190,7 +190,7 @@ type ServiceConfig struct {
 	CIBA CIBAConfig `koanf:"ciba"`
 	// Refuses its authorization requests that were not pushed (PAR) before; needs `redirectURIs`.
 	RequirePAR bool `koanf:"requirePAR"`
-	// Gives it only tokens bound to a key (DPoP); needs `redirectURIs`.
+	// Gives it only tokens bound to a key (DPoP); needs `redirectURIs` or `ciba`.
 	RequireDPoP bool `koanf:"requireDPoP"`
 	// May be granted the operator scopes.
 	Admin bool `koanf:"admin"`

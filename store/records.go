@@ -21,7 +21,7 @@ var (
 	// errIncomplete: a record that nobody could find again, or that would never
 	// end; a mistake of the caller.
 	errIncomplete = errors.New("store: record without id, version or end")
-	// errAbsent: there is no such record, or none that counts.
+	// errAbsent: there is no such record, or none that authenticates.
 	errAbsent = errors.New("store: no such record")
 )
 
@@ -37,7 +37,8 @@ const recordMost = 64 << 10
 // next versions are sealed under the secret in use, but looked for under every
 // accepted one, and are gone when the secret of its key is taken away.
 //
-// An id is drawn at random by whoever writes its first version, and never used
+// An id is drawn at random by whoever writes its first version, or is made of such
+// an id and written by whoever first came to it ([Store.Once]); it is never used
 // for another record, also not after the end: that would look like the old one
 // put back.
 type record struct {
