@@ -118,7 +118,7 @@ type LimitsConfig struct {
 	EnrollPerIP Rate `koanf:"enrollPerIP"`
 	// Phone requests per address, counted apart for claim, verify and pending.
 	VerifyPerIP Rate `koanf:"verifyPerIP"`
-	// Sessions waiting for one identity that are shown on its phones; at least 1. Further ones open by scanning only.
+	// Sessions waiting for one identity that are shown on its phones; at least 1. Further ones open by scanning only. As many again are shown of those that services start without a page (CIBA).
 	PendingPerUser int `koanf:"pendingPerUser"`
 	// Notifications sent to one identity.
 	PushesPerUser Rate `koanf:"pushesPerUser"`
