@@ -12,6 +12,9 @@
 //	              declined, expired ───┘ (may be started again)
 //	cancel, reported, too many wrong codes, too many starts, time ──> FAILED
 //
+// So that a page need not ask again and again, [Service.Present] brings an
+// operation up to the present for whoever tells the page to ask.
+//
 // Of an operation that has ended, what was approved is given out once, by
 // [Service.Take], and only to whoever has the secret of the browser it was
 // begun in. To every other an operation is not there.

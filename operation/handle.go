@@ -237,23 +237,27 @@ func (svc *Service) Ended(ctx context.Context, s session.Session) error {
 
 // present brings an operation up to the present, and gives it.
 func (svc *Service) present(ctx context.Context, id ID) (Operation, error) {
+	v, err := svc.viewed(ctx, id)
+	return v.o, err
+}
+
+// viewed brings an operation up to the present, and gives all that is known of it.
+func (svc *Service) viewed(ctx context.Context, id ID) (v view, err error) {
 	for range tries {
-		o, err := svc.Store.Operation(ctx, id)
-		if err != nil {
-			return o, err
+		if v.o, err = svc.Store.Operation(ctx, id); err != nil {
+			return v, err
 		}
-		v, err := svc.look(ctx, o)
-		if err != nil {
-			return o, err
+		if v, err = svc.look(ctx, v.o); err != nil {
+			return v, err
 		}
 		p, due, err := svc.settle(v, Message{Type: Status})
 		if err != nil || !due {
-			return o, err
+			return v, err
 		}
 		_, err = svc.carryOut(ctx, v, p, Message{Type: Status}, Requester{})
 		if err != nil && !errors.Is(err, ErrConflict) {
-			return o, err
+			return v, err
 		}
 	}
-	return Operation{}, fmt.Errorf("%w, %d times", ErrConflict, tries)
+	return view{}, fmt.Errorf("%w, %d times", ErrConflict, tries)
 }

@@ -2,7 +2,6 @@ package operation
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"countersign/audit"
-	"countersign/crypto/keyring"
 	"countersign/device"
 	"countersign/session"
 )
@@ -145,14 +143,6 @@ func (svc *Service) Take(ctx context.Context, id ID, secret string) (Operation, 
 		return next, svc.record(ctx, next, audit.OperationTaken, "")
 	}
 	return Operation{}, fmt.Errorf("%w, %d times", ErrConflict, tries)
-}
-
-// WebSocketID is the name under which notices of an operation are sent; it tells
-// nothing of the operation.
-func (svc *Service) WebSocketID(id ID) string {
-	m := svc.Sessions.Secrets.Master
-	mac, _ := m.MAC(m.First(), keyring.WebSocketID, []byte(id))
-	return base64.RawURLEncoding.EncodeToString(mac[:])
 }
 
 // origin is that of this server's own pages: the issuer without its path.

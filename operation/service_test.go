@@ -284,19 +284,6 @@ func TestRefusedStart(t *testing.T) {
 	}
 }
 
-func TestWebSocketID(t *testing.T) {
-	r := newRig(t)
-	one, two := NewID(), NewID()
-	id := r.svc.WebSocketID(one)
-	if !isBase64(id, 32) || id != r.svc.WebSocketID(one) || id == r.svc.WebSocketID(two) {
-		t.Errorf("%s, %s", id, r.svc.WebSocketID(two))
-	}
-	m := r.svc.Sessions.Secrets.Master
-	if m.WSToken(m.First(), string(one)) == id {
-		t.Error("made for another purpose")
-	}
-}
-
 func TestIDs(t *testing.T) {
 	if one, two := NewID(), NewID(); !one.WellFormed() || one == two {
 		t.Error("a new id is not one")
