@@ -64,7 +64,7 @@ type phone struct {
 // greet finds out who is there, and begins to look after them.
 func (p *Phones) greet(out *socket, read func([]byte) (session.VerbRequest, error)) {
 	owner, err := p.first(out, read)
-	p.release(out)
+	p.strangers.release(out)
 	if err != nil {
 		p.Hub.count.Add(-1)
 		code, reason := phoneCode(err)

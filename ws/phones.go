@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -49,8 +48,7 @@ type Phones struct {
 	once      sync.Once
 	seed      maphash.Seed
 	shards    []*phoneShard
-	mu        sync.Mutex
-	strangers map[*socket]string // have not said yet who they are; their addresses
+	strangers strangers // have not said yet who they are
 }
 
 // A phoneShard has the phones of some of the identities.
@@ -68,11 +66,6 @@ const (
 	lookEarlyMost = 5                      // such looks in a row
 	lookAtOnce    = 64                     // phones in one trip
 	phonesMost    = 3                      // connections of one device on one node
-
-	// Anybody can open a connection and say nothing for as long as a phone may
-	// take. They must not crowd out the browsers that share the hub's bound.
-	strangersMost       = 1000 // at once
-	strangersPerAddress = 100
 )
 
 func (p *Phones) start() {
@@ -84,7 +77,7 @@ func (p *Phones) start() {
 		if p.GreetWithin <= 0 {
 			p.GreetWithin = bindWithin
 		}
-		p.seed, p.strangers = maphash.MakeSeed(), map[*socket]string{}
+		p.seed = maphash.MakeSeed()
 		for range 2 * runtime.GOMAXPROCS(0) {
 			p.shards = append(p.shards, &phoneShard{phones: map[device.TokenID][]*phone{}, wake: make(chan struct{}, 1)})
 		}
@@ -213,7 +206,7 @@ func (p *Phones) Socket(w http.ResponseWriter, r *http.Request, address string, 
 	if _, err := p.Hub.origin(r.Header); err != nil {
 		return err
 	}
-	u := p.Hub.upgrader(r)
+	u := p.Hub.upgrader(r, Subprotocol)
 	sock, err := u.Upgrade(w, r, nil)
 	if err != nil {
 		return nil //nolint:nilerr // Upgrade has answered
@@ -223,41 +216,13 @@ func (p *Phones) Socket(w http.ResponseWriter, r *http.Request, address string, 
 		go out.dismiss(code)
 		return nil
 	}
-	if !p.hold(out, address) {
+	if !p.strangers.hold(out, address, func() { out.end(CloseGoingAway, "") }) {
 		go out.dismiss(CloseTryAgain)
 		return nil
 	}
 	p.Hub.count.Add(1)
 	go p.greet(out, read)
 	return nil
-}
-
-// hold remembers a connection while nobody knows whose it is; false: there are
-// too many of them.
-func (p *Phones) hold(out *socket, address string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.strangers) >= strangersMost {
-		return false
-	}
-	same := 0
-	for _, a := range p.strangers {
-		if a == address {
-			same++
-		}
-	}
-	if same >= strangersPerAddress {
-		return false
-	}
-	p.strangers[out] = strings.Clone(address) // which must not keep the request's memory alive
-	return true
-}
-
-// release forgets a connection that has said who it is, or never will.
-func (p *Phones) release(out *socket) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.strangers, out)
 }
 
 // add makes a phone known, in the place of the device's oldest connection if it
@@ -299,29 +264,12 @@ func (p *Phones) remove(ph *phone) {
 // beside it, which refuses new ones.
 func (p *Phones) Drain(ctx context.Context, over time.Duration) {
 	p.start()
-	ends := p.ends()
-	begun := time.Now()
-	for i, end := range ends {
-		end()
-		if ahead := time.Duration(i)*over/time.Duration(len(ends)) - time.Since(begun); ahead > time.Millisecond {
-			select {
-			case <-ctx.Done():
-			case <-time.After(ahead):
-			}
-		}
-	}
-	for _, end := range p.ends() { // came in between
-		end()
-	}
+	sayGoodbye(ctx, over, p.ends)
 }
 
 // ends gives, for each connection, what says goodbye to it.
-func (p *Phones) ends() (out []func()) {
-	p.mu.Lock()
-	for s := range p.strangers {
-		out = append(out, func() { s.end(CloseGoingAway, "") })
-	}
-	p.mu.Unlock()
+func (p *Phones) ends() []func() {
+	out := p.strangers.ends()
 	for _, sh := range p.shards {
 		for _, ph := range sh.all(nil) {
 			out = append(out, func() { ph.finish(CloseGoingAway, "") })

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -35,14 +36,13 @@ const (
 )
 
 // upgrader takes little memory for each connection: the write buffer is lent
-// from a pool, and all that clients send is short.
-func (h *Hub) upgrader(r *http.Request) *websocket.Upgrader {
+// from a pool, and all that clients send is short. It selects the subprotocol if
+// the client offers it.
+func (h *Hub) upgrader(r *http.Request, subprotocol string) *websocket.Upgrader {
 	u := &websocket.Upgrader{ReadBufferSize: 128, WriteBufferSize: 512, WriteBufferPool: &h.writers,
 		CheckOrigin: func(*http.Request) bool { return true }} // checked before
-	for _, p := range websocket.Subprotocols(r) {
-		if p == Subprotocol {
-			u.Subprotocols = []string{Subprotocol}
-		}
+	if slices.Contains(websocket.Subprotocols(r), subprotocol) {
+		u.Subprotocols = []string{subprotocol}
 	}
 	return u
 }
@@ -61,7 +61,7 @@ func (h *Hub) Socket(w http.ResponseWriter, r *http.Request, id string) error {
 		return err
 	}
 	token, verifier := credentials(r)
-	u := h.upgrader(r)
+	u := h.upgrader(r, Subprotocol)
 	sock, err := u.Upgrade(w, r, nil)
 	if err != nil {
 		return nil //nolint:nilerr // Upgrade has answered
