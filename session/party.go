@@ -32,6 +32,9 @@ type RelyingParty struct {
 	RevealUnknown  bool // an authenticated start learns that an identity is unknown
 	RequireBinding bool // a start without challenge is refused
 	AcceptV0       bool // legacy signatures are taken
+	// LegacyAuthResult: pages of its operations are told CONFIRMED instead of
+	// DONE.
+	LegacyAuthResult bool
 
 	// ReturnURL is the service's page that shows its logins; empty: none.
 	ReturnURL string

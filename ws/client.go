@@ -38,14 +38,14 @@ func (e CloseError) Error() string { return fmt.Sprintf("ws: closed with %d %s",
 
 // Dial opens the wsUrl of a start.
 func Dial(ctx context.Context, url string, o DialOptions) (*Client, error) {
-	conn, err := dial(ctx, url, o)
+	conn, err := dial(ctx, url, Subprotocol, o)
 	if err != nil {
 		return nil, err
 	}
 	return &Client{conn}, nil
 }
 
-func dial(ctx context.Context, url string, o DialOptions) (*websocket.Conn, error) {
+func dial(ctx context.Context, url, subprotocol string, o DialOptions) (*websocket.Conn, error) {
 	header := o.Header.Clone()
 	if header == nil {
 		header = http.Header{}
@@ -53,7 +53,7 @@ func dial(ctx context.Context, url string, o DialOptions) (*websocket.Conn, erro
 	if o.Origin != "" {
 		header.Set("Origin", o.Origin)
 	}
-	d := websocket.Dialer{Subprotocols: []string{Subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 512, TLSClientConfig: o.TLS}
+	d := websocket.Dialer{Subprotocols: []string{subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 512, TLSClientConfig: o.TLS}
 	if o.Verifier != "" {
 		d.Subprotocols = append(d.Subprotocols, verifierPrefix+o.Verifier)
 	}
@@ -78,20 +78,26 @@ func (c *Client) Next(ctx context.Context) (Wire, error) {
 
 // next waits for a message and reads it into v.
 func next(ctx context.Context, conn *websocket.Conn, v any) error {
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	_, b, err := conn.ReadMessage()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var closed *websocket.CloseError
-	if errors.As(err, &closed) {
-		return CloseError{Code: closed.Code, Reason: closed.Text}
-	}
+	b, err := receive(ctx, conn)
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(b, v)
+}
+
+// receive waits for a message.
+func receive(ctx context.Context, conn *websocket.Conn) ([]byte, error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	_, b, err := conn.ReadMessage()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var closed *websocket.CloseError
+	if errors.As(err, &closed) {
+		return nil, CloseError{Code: closed.Code, Reason: closed.Text}
+	}
+	return b, err
 }
 
 // Send writes a text message, as a bind is one.

@@ -22,5 +22,10 @@
 // them the pending list is the truth: a call between nodes only makes a node read
 // it, and every phone's is read every five seconds anyway.
 //
+// So do the pages of operations, by STOMP (package stomp), and are told that they
+// should ask how their operation stands ([Notices]). For them the operation is the
+// truth; what travels between nodes makes a node read it, and every one that has a
+// page here is compared with its record as sessions are.
+//
 // The package is net/http and gorilla/websocket only.
 package ws

@@ -12,7 +12,7 @@ type PhoneClient struct{ conn *websocket.Conn }
 
 // DialPhone opens the phone's socket at url, and says who is there by first.
 func DialPhone(ctx context.Context, url string, first []byte, o DialOptions) (*PhoneClient, error) {
-	conn, err := dial(ctx, url, o)
+	conn, err := dial(ctx, url, Subprotocol, o)
 	if err != nil {
 		return nil, err
 	}

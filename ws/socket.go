@@ -235,14 +235,19 @@ func discard(message io.Reader) error {
 // line, or the peer would see a reset before it sees the code.
 func (s *socket) leave(c *conn, err error) {
 	if errors.Is(err, websocket.ErrReadLimit) {
-		line := s.ws.NetConn()
-		_ = line.SetReadDeadline(time.Now().Add(closeWithin))
-		_, _ = io.CopyN(io.Discard, line, drainedBytes)
+		s.drainLine()
 	}
 	if c != nil {
 		c.finish(CloseNormal, "")
 	}
 	s.ws.Close()
+}
+
+// drainLine takes what is still coming off the line, for a moment.
+func (s *socket) drainLine() {
+	line := s.ws.NetConn()
+	_ = line.SetReadDeadline(time.Now().Add(closeWithin)) // failing, it is over already
+	_, _ = io.CopyN(io.Discard, line, drainedBytes)
 }
 
 func (s *socket) send(_ int, frame []byte) error {
