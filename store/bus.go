@@ -27,6 +27,8 @@ type Bus struct {
 	heard atomic.Int64 // when the last probe came back, unix ms; 0: not yet
 	// Phones hears of calls to phones; nil: this node has none.
 	Phones ws.PhoneListener
+	// Notices hears of operations; nil: this node has no pages of them.
+	Notices ws.NoticeListener
 	// Dropped is called for every hint; true drops it. Tests lose hints with it.
 	Dropped func() bool
 }
@@ -93,7 +95,7 @@ func (b *Bus) listen(ctx context.Context, hub ws.Listener) {
 
 func (b *Bus) channels() []string {
 	own := b.st.keys.node(b.node)
-	if b.Phones == nil {
+	if b.Phones == nil && b.Notices == nil {
 		return []string{own}
 	}
 	return []string{own, b.st.keys.everyNode()}
@@ -104,6 +106,9 @@ func (b *Bus) missed(hub ws.Listener) {
 	hub.Missed()
 	if b.Phones != nil {
 		b.Phones.Missed()
+	}
+	if b.Notices != nil {
+		b.Notices.Missed()
 	}
 }
 
@@ -157,8 +162,12 @@ func (b *Bus) hear(_ context.Context, payload string, hub ws.Listener) {
 	if b.Dropped != nil && b.Dropped() {
 		return
 	}
-	if payload[0] == callKind {
+	switch payload[0] {
+	case callKind:
 		b.call(payload[1:])
+		return
+	case movedKind, registeredKind:
+		b.notice(payload[0], payload[1:])
 		return
 	}
 	id, rest, found := strings.Cut(payload[1:], "|")

@@ -54,7 +54,11 @@ func workout(r *rig) {
 	}
 	enrolment(r, alice)
 	r.saved()
-	check(t, r.CreateOperation(ctx, r.operating()))
+	o := r.created()
+	_, handle, err := r.Named(ctx, r.webSocketID(o))
+	check(t, err)
+	_, err = r.Register(ctx, handle, o)
+	check(t, err)
 	wantOnce(t, r, "jti", r.Now().Add(time.Minute), true)
 	_, _, err = r.ServiceKeys(ctx, "acme", fresh)
 	check(t, err)
@@ -105,12 +109,12 @@ func keysEnd(t *testing.T, b backend) {
 	}
 	for _, kind := range []string{"session", "identity", "standing", "pending", "device nonce", "code", "device key", "key nonce",
 		"limit", "idempotency", "signing keys", "service", "audit", "census",
-		"grant", "grant name", "operation", "once"} {
+		"grant", "grant name", "operation", "operation name", "pages", "once"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the workout left no %s", kind)
 		}
 	}
-	if len(kinds) != 18 {
+	if len(kinds) != 20 {
 		t.Errorf("a kind of key that nobody knows: %v", kinds)
 	}
 }
@@ -141,9 +145,11 @@ func kindOf(name string) string {
 		return "signing keys"
 	case name == ":audit":
 		return "audit"
+	case strings.HasPrefix(name, ":{name:operation:") && tail("}:n"):
+		return "pages"
 	}
 	for tag, kind := range map[string]string{"code": "code", "idem": "idempotency", "service": "service", "record:grant": "grant",
-		"name:grant": "grant name", "record:operation": "operation", "once": "once"} {
+		"name:grant": "grant name", "record:operation": "operation", "name:operation": "operation name", "once": "once"} {
 		if strings.HasPrefix(name, ":{"+tag+":") && tail("}") {
 			return kind
 		}

@@ -308,7 +308,7 @@ func recordHidden(t *testing.T, b backend) {
 	o := r.operating()
 	check(t, r.CreateOperation(t.Context(), o))
 	names := r.names()
-	if len(names) != 5 {
+	if len(names) != 6 {
 		t.Fatalf("keys: %q", names)
 	}
 	for _, name := range names {

@@ -76,6 +76,10 @@ func (k keys) record(kind, tag string) string {
 // it. tag is a MAC of the name. PX: the record's end.
 func (k keys) name(kind, tag string) string { return k.prefix + ":{name:" + kind + ":" + tag + "}" }
 
+// pages: string, how many pages have registered for the notices of an operation.
+// tag is that of its name. PX: the operation's record's end.
+func (k keys) pages(tag string) string { return k.name(operationKind, tag) + ":n" }
+
 // once: string, who took the name first. tag is a MAC of the name. PX: until it
 // is free.
 func (k keys) once(tag string) string { return k.prefix + ":{once:" + tag + "}" }
@@ -108,8 +112,8 @@ func (k keys) census(part string) string { return k.prefix + ":{census}:" + part
 // node: the channel of a node.
 func (k keys) node(id string) string { return k.prefix + ":node:" + id }
 
-// everyNode: the channel that all nodes with phones listen to. Names of nodes are
-// in upper case.
+// everyNode: the channel that all nodes with phones or pages listen to. Names of
+// nodes are in upper case.
 func (k keys) everyNode() string { return k.node("all") }
 
 // digest keeps foreign text out of key names: 128 bits of SHA-256.

@@ -34,7 +34,8 @@ func (st *Store) operationEnds(o operation.Operation) time.Time {
 }
 
 // CreateOperation implements operation.Store. The version is 1. An id that is
-// taken is operation.ErrConflict, and a Redis nearly full [session.ErrFull].
+// taken is operation.ErrConflict, and a Redis nearly full [session.ErrFull]. In the
+// same trip the operation gets the names by which pages find it.
 func (st *Store) CreateOperation(ctx context.Context, o operation.Operation) error {
 	if st.guard.full.Load() {
 		return session.ErrFull
@@ -42,7 +43,9 @@ func (st *Store) CreateOperation(ctx context.Context, o operation.Operation) err
 	if o.Version != 1 || o.ExpiresAt.IsZero() {
 		return errIncomplete
 	}
-	done, err := st.putRecord(ctx, st.operationRecord(o))
+	x := st.operationRecord(o)
+	x.beside = st.queueWebSocketIDs(o)
+	done, err := st.putRecord(ctx, x)
 	if err == nil && done != recordWritten {
 		err = operation.ErrConflict
 	}
@@ -133,12 +136,17 @@ func (st *Store) TakeTurn(ctx context.Context, login string, id operation.ID, un
 }
 
 // SwapOperation implements operation.Store. The version of next is the one after
-// old's, and its id the same.
+// old's, and its id the same. In the same step every node is told.
 func (st *Store) SwapOperation(ctx context.Context, old, next operation.Operation) error {
 	if next.ID != old.ID || old.Version == 0 || next.Version != old.Version+1 || next.ExpiresAt.IsZero() {
 		return errIncomplete
 	}
-	switch done, err := st.putRecord(ctx, st.operationRecord(next)); {
+	x := st.operationRecord(next)
+	x.hints = st.movedHints(next)
+	if !next.ExpiresAt.Equal(old.ExpiresAt) {
+		x.beside = st.queueWebSocketIDs(next)
+	}
+	switch done, err := st.putRecord(ctx, x); {
 	case err != nil:
 		return err
 	case done == recordGone:

@@ -46,6 +46,11 @@ type record struct {
 	version  uint64
 	value    []byte
 	until    time.Time
+
+	// beside is written in the same trip, whatever becomes of the record.
+	beside func(ctx context.Context, pipe redis.Pipeliner) []*call
+	// hints are what every node is told if the record was written.
+	hints []string
 }
 
 // complete says whether a record may be written.
@@ -103,9 +108,17 @@ func (st *Store) putAt(ctx context.Context, place string, x record) (outcome, er
 	}
 	until := x.until.Truncate(time.Millisecond)
 	body := string(seal(st.Master, place, x.version, until, x.value))
+	args := []any{strconv.FormatUint(x.version-1, 10), strconv.FormatUint(x.version, 10), body, st.left(until)}
+	for _, hint := range x.hints {
+		args = append(args, st.keys.everyNode(), hint)
+	}
 	pipe := st.db.Pipeline()
-	put := st.scripts.record.queue(ctx, pipe, place, strconv.FormatUint(x.version-1, 10), strconv.FormatUint(x.version, 10), body, st.left(until))
-	if err := st.settle(ctx, pipe, put); err != nil {
+	var calls []*call
+	if x.beside != nil {
+		calls = x.beside(ctx, pipe)
+	}
+	put := st.scripts.record.queue(ctx, pipe, place, args...)
+	if err := st.settle(ctx, pipe, append(calls, put)...); err != nil {
 		return recordGone, unavailable(err)
 	}
 	done, err := put.Int()

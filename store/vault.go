@@ -12,6 +12,8 @@ import (
 	"countersign/crypto/keyring"
 	"countersign/oidc"
 	"countersign/session"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Save implements oidc.Vault. A value has at most 64 KiB, or it is [ErrTooLarge];
@@ -50,16 +52,12 @@ func (st *Store) Save(ctx context.Context, r oidc.Record) error {
 // putNames makes the record's names lead to it, all in one trip. A name that
 // leads to another record already is oidc.ErrConflict: none changes its meaning.
 func (st *Store) putNames(ctx context.Context, r oidc.Record) error {
-	first, until := st.Master.First(), r.Until.Truncate(time.Millisecond)
-	target := st.target(first, r.Kind, r.ID)
 	pipe := st.db.Pipeline()
 	var calls []*call
 	for _, name := range r.Names {
-		if name == "" {
-			continue
+		if name != "" {
+			calls = append(calls, st.queueName(ctx, pipe, st.Master.First(), r.Kind, name, r.ID, r.Until))
 		}
-		key := st.nameKey(first, r.Kind, name)
-		calls = append(calls, st.scripts.name.queue(ctx, pipe, key, target, seal(st.Master, key, 0, until, []byte(r.ID)), st.left(until)))
 	}
 	if len(calls) == 0 {
 		return nil
@@ -76,6 +74,11 @@ func (st *Store) putNames(ctx context.Context, r oidc.Record) error {
 		}
 	}
 	return nil
+}
+
+func (st *Store) queueName(ctx context.Context, pipe redis.Pipeliner, secret keyring.SecretID, kind oidc.Kind, name, id string, until time.Time) *call {
+	key, until := st.nameKey(secret, kind, name), until.Truncate(time.Millisecond)
+	return st.scripts.name.queue(ctx, pipe, key, st.target(secret, kind, id), seal(st.Master, key, 0, until, []byte(id)), st.left(until))
 }
 
 func (st *Store) nameKey(secret keyring.SecretID, kind oidc.Kind, name string) string {
@@ -134,19 +137,26 @@ func (st *Store) named(ctx context.Context, kind oidc.Kind, name string) (ids []
 		if value == "" {
 			continue
 		}
-		target, body, _ := strings.Cut(value, "|")
-		plain, _, err := open(st.Master, keys[i], 0, st.Now(), []byte(body))
-		id := string(plain)
-		if err == nil && target+"|" != st.target(secrets[i], kind, id) {
-			err = errRecord
-		}
-		if err != nil {
-			st.tampered(ctx, string(kind)+" name", err)
-		} else if !slices.Contains(ids, id) {
+		if id, ok := st.openName(ctx, kind, secrets[i], keys[i], value); ok && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	return ids, nil
+}
+
+// openName gives the id that a stored name leads to. What does not authenticate
+// leads nowhere.
+func (st *Store) openName(ctx context.Context, kind oidc.Kind, secret keyring.SecretID, key, value string) (id string, ok bool) {
+	target, body, _ := strings.Cut(value, "|")
+	plain, _, err := open(st.Master, key, 0, st.Now(), []byte(body))
+	id = string(plain)
+	if err == nil && target+"|" != st.target(secret, kind, id) {
+		err = errRecord
+	}
+	if err != nil {
+		st.tampered(ctx, string(kind)+" name", err)
+	}
+	return id, err == nil
 }
 
 // Once implements oidc.Vault. It takes the name under every accepted master

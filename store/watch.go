@@ -162,6 +162,9 @@ const (
 	takenKind  = 't' // t{id}|{MAC}|{number}
 	probeKind  = 'p' // p{text}
 	callKind   = 'd' // d{tokenId}|{MAC}, to every node
+	// The rest are to every node, and for the pages of operations.
+	movedKind      = 'o' // o{handle}|{MAC}{version}
+	registeredKind = 'r' // r{handle}|{MAC}{number}
 )
 
 // changeHint is the head of the hint that swap.lua completes.

@@ -1,7 +1,8 @@
 -- Writes a record (version|body) that has an end, if the version before it is
 -- stored; 0 stands for none.
 -- KEYS[1] record; ARGV: version before, new version, new body, time to live in
--- ms. Answers 1 done, 0 none is stored, -1 changed meanwhile.
+-- ms, then channels and what to publish there if it is written, in turn. Answers 1
+-- done, 0 none is stored, -1 changed meanwhile.
 local cur = redis.call('GET', KEYS[1])
 local v, at = '0', 1
 if cur then v, at = string.match(cur, '^(%d+)|()') end
@@ -11,4 +12,5 @@ if v ~= ARGV[1] then
   return cur and -1 or 0
 end
 redis.call('SET', KEYS[1], ARGV[2] .. '|' .. ARGV[3], 'PX', ARGV[4])
+for i = 5, #ARGV, 2 do redis.call('PUBLISH', ARGV[i], ARGV[i + 1]) end
 return 1
