@@ -179,3 +179,23 @@ func (h *Handler) startedFor(s session.Session) AuthnData {
 	return AuthnData{SessionID: x.SessionID, AutoPassword: x.AutoPassword, WSToken: x.WSToken, ExpiresAt: x.ExpiresAt,
 		WSURL: x.WSURL, QRKey: x.QRKey, QRURL: x.QRURL, Mode: x.Mode}
 }
+
+// A NoticeRegistration is the body by which a page registers for the notices of
+// its operation.
+type NoticeRegistration struct {
+	WebSocketID *string `json:"webSocketId,omitempty"`
+}
+
+// noticeSocket is where a page is told that its operation has changed.
+func (h *Handler) noticeSocket(c echo.Context) error {
+	return h.Notices.Socket(c.Response(), c.Request(), countedAs(h.caller(c.Request())), func(body []byte) (string, error) {
+		var q NoticeRegistration
+		if err := decode(body, &q); err != nil {
+			return "", err
+		}
+		if q.WebSocketID == nil || !visible(*q.WebSocketID, 1, 64) {
+			return "", malformed("webSocketId")
+		}
+		return *q.WebSocketID, nil
+	})
+}

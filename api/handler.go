@@ -31,6 +31,7 @@ type Handler struct {
 	Devices        *device.Registry
 	Hub            *ws.Hub
 	Phones         *ws.Phones
+	Notices        *ws.Notices
 	Operations     *operation.Service
 	Cookies        cookie.Jar
 	// Guesses counts wrong secrets of services; see oidc.Limiter.
@@ -73,6 +74,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	h.mountDevices(e)
 	e.PUT("/authn/:id", h.authn, noStore)
 	e.GET("/ws/session/:id", h.socket)
+	e.GET("/websocket", h.noticeSocket)
 	h.mountOperations(e)
 	h.mountPages(e)
 	for _, r := range h.Provider.Routes() {

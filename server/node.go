@@ -65,6 +65,7 @@ type Node struct {
 	devices    *device.Registry
 	hub        *ws.Hub
 	phones     *ws.Phones
+	stomp      *ws.Notices
 	parties    *parties
 	pages      *web.Pages
 	provider   *oidc.Provider
@@ -195,7 +196,8 @@ func (n *Node) wire() {
 	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
 		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}
 	n.phones = &ws.Phones{Hub: n.hub}
-	n.bus.Phones = n.phones
+	n.stomp = &ws.Notices{Hub: n.hub, Operations: n.operations, Registrations: n.store}
+	n.bus.Phones, n.bus.Notices = n.phones, n.stomp
 	n.metrics.watch(n.hub.Count)
 	n.inspect()
 }
@@ -214,7 +216,7 @@ func (n *Node) handler() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Sessions: n.sessions,
-		Devices: n.devices, Hub: n.hub, Phones: n.phones, Operations: n.operations,
+		Devices: n.devices, Hub: n.hub, Phones: n.phones, Notices: n.stomp, Operations: n.operations,
 		Cookies: cookie.Jar{Insecure: strings.HasPrefix(n.cfg.Issuer, "http:")}, Keys: n.keys, Log: n.log, Pages: n.pages,
 		Guesses: n.store, Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
 	h.Mount(e)

@@ -34,7 +34,7 @@ func party(s ServiceConfig, secret ServiceSecrets) session.RelyingParty {
 		ID: s.ID, Name: s.Name, Origins: s.Origins, Allowed: scopes(s.Scopes.Allowed), Default: scopes(s.Scopes.Default),
 		Required: scopes(s.Scopes.Required), MaskLast2: s.Mask == "last2", Pairwise: s.Subject == "pairwise", TokenTTL: s.TokenTTL,
 		RevealUnknown: s.RevealUnknown, RequireBinding: s.RequireBinding, AcceptV0: s.AcceptV0, ResponseKey: secret.ResponseKey,
-		ReturnURL: s.ReturnURL,
+		ReturnURL: s.ReturnURL, LegacyAuthResult: s.LegacyAuthResult,
 	}
 	for _, m := range s.Modes {
 		p.Modes = append(p.Modes, session.Mode(m))

@@ -101,6 +101,7 @@ func (n *Node) background(g *group) {
 	g.run(n.stream.Run)
 	g.run(n.hub.Run)
 	g.run(n.phones.Run)
+	g.run(n.stomp.Run)
 	g.run(func(ctx context.Context) { n.bus.Run(ctx, n.hub) })
 	g.run(func(ctx context.Context) {
 		n.keys.Run(ctx, func(err error) { n.log.Warn("signing keys not refreshed", "error", err) })
@@ -118,6 +119,7 @@ func (n *Node) drain(server *http.Server, notices *group) error {
 	var leaving sync.WaitGroup
 	leaving.Go(func() { n.hub.Drain(ctx, drainOver) })
 	leaving.Go(func() { n.phones.Drain(ctx, drainOver) })
+	leaving.Go(func() { n.stomp.Drain(ctx, drainOver) })
 	leaving.Go(notices.stop)
 	leaving.Wait()
 	if err := server.Shutdown(ctx); err != nil {

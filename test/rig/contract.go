@@ -125,6 +125,13 @@ func CheckForm(t testing.TB, form []byte) {
 	checkSchema(t, "Form", form)
 }
 
+// CheckNotice holds what a page of an operation is told against the contract, by
+// the name of its schema.
+func CheckNotice(t testing.TB, schema string, body []byte) {
+	t.Helper()
+	checkSchema(t, schema, body)
+}
+
 func checkSchema(t testing.TB, schema string, frame []byte) {
 	t.Helper()
 	c, err := loadContract()
