@@ -72,7 +72,7 @@ $(PEERS_STAMP):
 	cd test/peers && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-# Clients of OpenID Connect that others wrote: the tests run them against the server.
+# Clients of OpenID Connect and STOMP that others wrote: the tests run them against the server.
 .PHONY: peers
 peers: tools $(PEERS_STAMP)
 

@@ -1,6 +1,7 @@
-// Package peers has the OpenID Provider judged by clients that nobody here wrote:
-// the libraries openid-client and oauth4webapi, in Node, against two nodes that
-// share a real Redis behind a proxy that sends requests to them in turn.
+// Package peers has the server judged by clients that nobody here wrote: the
+// OpenID Provider by the libraries openid-client and oauth4webapi, the notices of
+// operations by @stomp/stompjs. They run in Node, against two nodes that share a
+// real Redis behind a proxy that sends requests to them in turn.
 //
 // A judge is a script of Node (judges_test.go lists them) with stories that each
 // hold or throw. It makes no request that its library could make. What a library
@@ -11,6 +12,6 @@
 //
 // The example of docs/examples runs here too: it is a client as anybody's.
 //
-// The third judge, oidc-client-ts, needs a browser, and so its stories are in
+// One more judge, oidc-client-ts, needs a browser, and so its stories are in
 // test/browser; the file of it that they serve is installed here.
 package peers

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/operation"
 	"countersign/session"
 	"countersign/test/rig"
 )
@@ -31,7 +32,7 @@ type line struct {
 
 	URL    string           `json:"url"`    // visit
 	Choice string           `json:"choice"` // visit, of whoever is asked whether to log out
-	Phone  session.Decision `json:"phone"`  // visit, decide
+	Phone  session.Decision `json:"phone"`  // visit, decide, settle
 	Scopes []string         `json:"scopes"` // visit, decide
 	Code   string           `json:"code"`   // decide
 	Path   string           `json:"path"`   // count
@@ -42,7 +43,8 @@ type told struct {
 	Story   string            `json:"story,omitempty"` // none: it lists those it has
 	Issuer  string            `json:"issuer,omitempty"`
 	Clients map[string]client `json:"clients,omitempty"`
-	User    string            `json:"user,omitempty"` // who logs in: a sub
+	User    string            `json:"user,omitempty"`    // who logs in: a sub
+	Sockets []string          `json:"sockets,omitempty"` // where pages of operations listen, by node
 }
 
 // hear runs every story of a judge, one after the other.
@@ -86,7 +88,8 @@ func list(t *testing.T, script string) []string {
 func (w *world) tell(t *testing.T, script, story string) {
 	t.Helper()
 	u := w.newUser(t)
-	p := start(t, script, told{Story: story, Issuer: w.Issuer, Clients: w.clients, User: u.phone.Token}, w.backEnd)
+	p := start(t, script, told{Story: story, Issuer: w.Issuer, Clients: w.clients, User: u.phone.Token,
+		Sockets: []string{w.NoticesURL(0), w.NoticesURL(1)}}, w.backEnd)
 	for {
 		l := p.next()
 		if l.Done {
@@ -119,6 +122,14 @@ func (u *user) answer(l line) any {
 			u.t.Fatal(err)
 		}
 		return map[string]string{"kid": added.ID}
+	case "begin":
+		return map[string]string{"webSocketId": u.begin()}
+	case "identify":
+		u.identify()
+	case "settle":
+		u.settle(l.Phone)
+	case "cancel":
+		u.login.Send(operation.Cancel)
 	default:
 		u.t.Fatalf("a judge asks for %q", l.Ask)
 	}

@@ -37,6 +37,14 @@ const people = {
   forget: () => ask('forget'),
   /** How often a path of the server was asked for so far. */
   count: async (path) => (await ask('count', { path })).count,
+  /** The user begins a login in their browser; gives the webSocketId that its page is told. */
+  begin: async () => (await ask('begin')).webSocketId,
+  /** In that page the user says who they are. */
+  identify: () => ask('identify'),
+  /** The page starts a session, and the phone approves, denies or reports. */
+  settle: (phone) => ask('settle', { phone }),
+  /** The user gives the login up. */
+  cancel: () => ask('cancel'),
   /** The operator makes a new signing key; gives its kid. It signs some seconds later. */
   rotate: async () => (await ask('rotate')).kid,
 };

@@ -13,6 +13,8 @@ import (
 
 	"countersign/api"
 	"countersign/device"
+	"countersign/operation"
+	"countersign/session"
 	"countersign/test/rig"
 )
 
@@ -26,7 +28,8 @@ type user struct {
 	t     testing.TB
 	w     *world
 	http  *http.Client
-	phone *api.Phone
+	phone *api.Phone // at the second node
+	login *rig.Page  // that was begun, at the first
 }
 
 // newUser enrols a phone of a new identity, and opens a browser without cookies.
@@ -158,4 +161,32 @@ func (u *user) page(address string) *rig.Page {
 		header.AddCookie(c)
 	}
 	return u.w.In(u.t).Page(0, at.Query().Get("operation"), header.Header.Get("Cookie"))
+}
+
+// begin begins a login, and gives the name of its notices.
+func (u *user) begin() string {
+	u.t.Helper()
+	u.login = u.w.In(u.t).Login(0, func(n *operation.New) { n.Scopes = []device.Scope{device.Name} })
+	return u.login.WebSocketID()
+}
+
+// identify says in the page who logs in.
+func (u *user) identify() {
+	u.t.Helper()
+	if a := u.login.Send(operation.Start, "method", "identify", "user", u.phone.Token); !a.Success {
+		u.t.Fatalf("identify answered %+v", a)
+	}
+}
+
+// settle has the page start a session and the phone decide; the page asks for
+// nothing after that.
+func (u *user) settle(how session.Decision) {
+	u.t.Helper()
+	b, code, scopes := u.login.Start(false), "", []string(nil)
+	if how == session.Approve {
+		code, scopes = b.Session.AutoPassword, []string{"identity:name"}
+	}
+	if _, err := u.phone.Verify(rig.Ctx(u.t), u.w.In(u.t).Claim(u.phone, b.Session.SessionID, ""), how, code, scopes); err != nil {
+		u.t.Fatalf("verify: %v", err)
+	}
 }
