@@ -1,8 +1,8 @@
 // Package operation runs what is being approved (a login, a payment) as a
 // sequence of steps, for the browser that it was begun in.
 //
-// An [Operation] is a value. The steps of one are in a file of their name
-// (login.go); they never call each other. One dispatcher, [Service.Handle],
+// An [Operation] is a value. The methods that take its steps are in files of their
+// own (method.go); they never call each other. One dispatcher, [Service.Handle],
 // reads the operation and the session of its device step, brings the operation
 // up to the present, lets the step that is due answer the page's message, and
 // swaps the outcome in if nobody else was quicker:

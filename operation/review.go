@@ -4,9 +4,8 @@ package operation
 // and chooses how: among the methods of the step after it.
 type review struct{}
 
-const labelByReview Text = "byReview"
-
-func (review) label() Text    { return labelByReview }
+// label: it is never offered, for its step offers the methods of the next.
+func (review) label() Text    { return "" }
 func (review) factor() bool   { return false }
 func (review) tries() int     { return 0 }
 func (review) open(view) bool { return true }
