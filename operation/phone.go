@@ -80,6 +80,11 @@ func (v view) tried() (how StepResult, over cause) {
 	case session.Expired:
 		return AuthFailed, ""
 	case session.Cancelled:
+		// A page gives its session up to begin another, or with the whole operation,
+		// which it then says: nobody has declined.
+		if v.s.Outcome().By == session.ByPage {
+			return AuthFailed, ""
+		}
 		return Canceled, ""
 	default:
 		return "", ""
