@@ -95,7 +95,8 @@ func (h *Handler) linkPage(c echo.Context) error {
 }
 
 // returnPage is where an app sends the browser of its own device back to. It
-// does not tell whether there is such a session, but for the service's own page.
+// does not tell whether there is such a session, but for the service's own page:
+// that is where the session was begun, unless an operation's page here began it.
 func (h *Handler) returnPage(c echo.Context) error {
 	id := session.ID(c.Param("id"))
 	if !id.WellFormed() {
@@ -106,6 +107,9 @@ func (h *Handler) returnPage(c echo.Context) error {
 		return err
 	}
 	party, _ := h.Sessions.Parties.Party(s.Service)
+	if s.For != "" {
+		party.ReturnURL = ""
+	}
 	return h.Pages.Return(c.Response(), c.Request(), party.ReturnURL)
 }
 
