@@ -19,7 +19,7 @@ type AuthnRequest struct {
 	Data *AuthnWish `json:"data,omitempty"`
 }
 
-// An AuthnWish is what a request of type start brings.
+// An AuthnWish is what a request of type start, or choose, brings.
 type AuthnWish struct {
 	Method    *string `json:"method,omitempty"`
 	User      *string `json:"user,omitempty"`
@@ -44,6 +44,7 @@ type AuthnData struct {
 	OperationID       string          `json:"operationId,omitempty"`
 	Name              string          `json:"name,omitempty"`
 	Step              string          `json:"step,omitempty"`
+	Review            bool            `json:"review,omitempty"` // the step is answered by choose
 	Form              json.RawMessage `json:"form,omitempty"`
 	RemainingAttempts *int            `json:"remainingAttempts,omitempty"`
 	Methods           []AuthnMethod   `json:"methods,omitempty"`
@@ -74,7 +75,7 @@ type AuthnMethod struct {
 	Label string `json:"label"`
 }
 
-// An AuthnService is whom the user logs in at.
+// An AuthnService is whom the user logs in at, or who asks them to approve.
 type AuthnService struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -160,10 +161,14 @@ func (h *Handler) answered(r *http.Request, a operation.Answer) AuthnResponse {
 	return out
 }
 
-// shown is all that a page needs to show the step that is due.
+// shown is all that a page needs to show the step that is due. What the operation
+// is about is told by its form alone: its data are for programs.
 func (h *Handler) shown(r *http.Request, a operation.Answer, d *AuthnData) {
 	o := a.Operation
-	d.OperationID, d.Name, d.Step, d.Form = string(o.ID), o.Name, string(o.Step), json.RawMessage(noForm)
+	d.OperationID, d.Name, d.Step, d.Review, d.Form = string(o.ID), o.Name, string(o.Step), a.Review, o.Form
+	if len(o.Form) == 0 {
+		d.Form = json.RawMessage(noForm)
+	}
 	d.ExpiresAt, d.RemainingAttempts = o.ExpiresAt.UTC().Format(time.RFC3339), &a.Remaining
 	for _, w := range a.Ways {
 		d.Methods = append(d.Methods, AuthnMethod{ID: string(w.ID), Label: h.Pages.Text(r, string(w.Label))})

@@ -96,6 +96,7 @@ type Answer struct {
 	Reason    Reason // set: the message was not taken, and nothing else is told but the types
 	Operation Operation
 	Ways      []Offer // init
+	Review    bool    // init: Ways are choices among the methods of the next step
 	Remaining int     // init, failure: how often the step's method can still be tried
 	// StepResult is how the last session ended, if one has.
 	StepResult StepResult

@@ -16,7 +16,7 @@ func (review) verify(_ view, m Message) plan { return plan{answer: refused(m, Ou
 // choose takes the choice, if it is one of those that were offered.
 func (v view) choose(m Message) plan {
 	n, ok := v.flow.next(v.step.Name)
-	if _, reviewing := v.step.way(ByReview); !reviewing || !ok {
+	if !v.reviews() || !ok {
 		return plan{answer: refused(m, OutOfStep)}
 	}
 	if !v.takes(n, m.Method) {

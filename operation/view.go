@@ -56,6 +56,12 @@ func (v view) identifies() bool {
 	return ok
 }
 
+// reviews says whether the step due shows what it is, and asks for a choice.
+func (v view) reviews() bool {
+	_, ok := v.step.way(ByReview)
+	return ok
+}
+
 // takes says whether a method takes a step, as things stand.
 func (v view) takes(s FlowStep, m Method) bool {
 	_, listed := s.way(m)
@@ -71,7 +77,7 @@ func (v view) open(s FlowStep) bool {
 // ways are the methods offered now, the most fitting first.
 func (v view) ways() []Offer {
 	s := v.step
-	if _, reviewing := s.way(ByReview); reviewing {
+	if v.reviews() {
 		s, _ = v.flow.next(s.Name)
 	}
 	var list []Method
@@ -208,5 +214,5 @@ func (v view) failure(m Message, t Text) Answer {
 }
 
 func (v view) init(m Message) Answer {
-	return Answer{Type: Init, ReplyTo: m.Type, Operation: v.o, StepResult: v.o.How, Ways: v.ways(), Remaining: v.left()}
+	return Answer{Type: Init, ReplyTo: m.Type, Operation: v.o, StepResult: v.o.How, Ways: v.ways(), Review: v.reviews(), Remaining: v.left()}
 }
