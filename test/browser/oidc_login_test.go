@@ -269,7 +269,7 @@ func TestOIDCElsewhere(t *testing.T) {
 	thief := &loginPage{newProfile(t).open("about:blank")}
 	thief.excuse("404", "403", "400")
 	thief.visit(eval[string](page.tab, "location.href"))
-	thief.see("This login can’t go on here")
+	thief.see("This request can’t go on here")
 	thief.see("It belongs to another browser, or it has ended.")
 	if cookies := eval[string](thief.tab, "document.cookie"); thief.sees(code) || thief.sees(alice.token) || cookies != "" {
 		t.Errorf("the page tells another browser %s, %s", thief.text(), cookies)

@@ -164,7 +164,7 @@ func TestOperationInAnotherBrowser(t *testing.T) {
 	page.seeElement("#user")
 	other := newProfile(t).open("about:blank").excuse("404")
 	other.visit(eval[string](page.tab, "location.href"))
-	other.see("This login can’t go on here")
+	other.see("This request can’t go on here")
 	other.audit("another browser")
 	page.click(action("cancel"))
 	c.denied(page)

@@ -155,7 +155,7 @@ func TestScannedByAnotherApp(t *testing.T) {
 	w := newWorld(t)
 	b := newProfile(t).open(w.proxy.url + "/s/sess_AAAAAAAAAAAAAAAAAAAAAA?t=3&c=AAAAAAAAAAAAAAAA")
 	b.see("Scan this code inside your app")
-	b.see("If you did not just start a login yourself, close this page.")
+	b.see("If you did not just start this yourself, close this page.")
 	if eval[bool](b, "look.sees('[data-action=open-app]')") {
 		t.Error("a scanned code offers the app")
 	}
