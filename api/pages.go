@@ -7,6 +7,7 @@ import (
 
 	"countersign/operation"
 	"countersign/session"
+	"countersign/web"
 
 	"github.com/labstack/echo/v4"
 )
@@ -51,7 +52,7 @@ func (h *Handler) operationPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return h.Pages.Operation(c.Response(), r, id, o.Service)
+	return h.Pages.Operation(c.Response(), r, web.Operation{ID: id, Service: o.Service, Approval: o.Name != operation.Login, EndsHere: o.ByService && o.Return == ""})
 }
 
 // looked says whether somebody opens the page, as far as browsers tell: what is

@@ -12,7 +12,7 @@ import (
 func TestOperationPage(t *testing.T) {
 	p := newPages(t, Options{})
 	w := httptest.NewRecorder()
-	if err := p.Operation(w, get("/login?operation=op_1", "Accept-Language", "sv"), "op_1", "plain/shop"); err != nil {
+	if err := p.Operation(w, get("/login?operation=op_1", "Accept-Language", "sv"), Operation{ID: "op_1", Service: "plain/shop"}); err != nil {
 		t.Fatal(err)
 	}
 	body := w.Body.String()
@@ -23,11 +23,34 @@ func TestOperationPage(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, body)
 		}
 	}
+	for _, not := range []string{"data-approval", "data-ends-here"} {
+		if strings.Contains(body, not) {
+			t.Errorf("%s in\n%s", not, body)
+		}
+	}
 	if w.Code != http.StatusOK || w.Header().Get("Content-Security-Policy") != policy || w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
 	if _, there := p.files["login/operation.js"]; !there {
 		t.Error("its script is not embedded")
+	}
+}
+
+// What is no login is not called one.
+func TestApprovalPage(t *testing.T) {
+	p := newPages(t, Options{})
+	w := httptest.NewRecorder()
+	if err := p.Operation(w, get("/login?operation=op_1"), Operation{ID: "op_1", Service: "demo", Approval: true, EndsHere: true}); err != nil {
+		t.Fatal(err)
+	}
+	body := w.Body.String()
+	for _, want := range []string{"<title>Approve at Acme Bank</title>", ` data-approval`, ` data-ends-here>`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "Log in") {
+		t.Errorf("a login: %s", body)
 	}
 }
 

@@ -70,6 +70,7 @@ type view struct {
 	Issuer, Service, Name, Demo           string
 	Text, Warning, ReturnURL, Operation   string
 	Monogram, Sign                        string
+	Approval, EndsHere                    bool
 }
 
 // policy is every page's: what it loads comes from here, it speaks to this server
@@ -171,13 +172,26 @@ func (p *Pages) Logo(service string) string {
 	return p.base + "/assets/logo?service=" + url.QueryEscape(service) + "&v=" + f.version
 }
 
-// Operation writes the login page of an operation at a service. Its caller has
-// seen that the operation is this browser's.
-func (p *Pages) Operation(w http.ResponseWriter, r *http.Request, operation, service string) error {
+// An Operation is what its page must know before it asks.
+type Operation struct {
+	ID, Service string
+	// Approval says that it is something to approve, and no login.
+	Approval bool
+	// EndsHere says that no page of the service's follows.
+	EndsHere bool
+}
+
+// Operation writes the page of an operation. Its caller has seen that the operation
+// is this browser's.
+func (p *Pages) Operation(w http.ResponseWriter, r *http.Request, o Operation) error {
 	v, t := p.view(r, "operation.js")
-	v.Operation, v.Service, v.Name = operation, service, p.o.Brands[service].Name
-	v.Title = t.say("logInTo", "service", v.Name)
-	v.BrandStyle, v.Logo = p.brandStyle(service), p.Logo(service)
+	v.Operation, v.Service, v.Name, v.Approval, v.EndsHere = o.ID, o.Service, p.o.Brands[o.Service].Name, o.Approval, o.EndsHere
+	title := "logInTo"
+	if o.Approval {
+		title = "approveAt"
+	}
+	v.Title = t.say(title, "service", v.Name)
+	v.BrandStyle, v.Logo = p.brandStyle(o.Service), p.Logo(o.Service)
 	return p.render(w, "operation.html", v)
 }
 

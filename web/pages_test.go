@@ -70,7 +70,7 @@ func TestLanguage(t *testing.T) {
 func TestTextsOfPages(t *testing.T) {
 	p := newPages(t, Options{})
 	for _, l := range languages {
-		for _, key := range []string{"logInTo", "linkScanTitle", "linkScanText", "linkWarning", "incompleteTitle", "incompleteText",
+		for _, key := range []string{"logInTo", "approveAt", "linkScanTitle", "linkScanText", "linkWarning", "incompleteTitle", "incompleteText",
 			"notYoursTitle", "notYoursText", "byName", "byPhone", "nameMissing", "triedTooOften", "wayClosed",
 			"signOutTitle", "signOutText", "signOutAsked", "signOutYes", "signOutNo", "signedOutTitle", "signedOutText", "stayedTitle", "stayedText", "doneTitle", "doneText"} {
 			if p.texts.by[l][key] == "" {

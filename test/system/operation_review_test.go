@@ -35,7 +35,7 @@ func opened(r *rig.Rig, v api.OperationView) *rig.Page {
 	r.T.Helper()
 	a := r.Send(1, http.MethodGet, strings.TrimPrefix(v.URL, r.Issuer), "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 	cookie, _, _ := strings.Cut(a.Head.Get("Set-Cookie"), ";")
-	if a.Status != http.StatusOK || cookie == "" {
+	if a.Status != http.StatusOK || cookie == "" || !strings.Contains(string(a.Body), "<title>Approve at Acme Shop</title>") {
 		r.T.Fatalf("the page is %d, %v %s", a.Status, a.Head, a.Body)
 	}
 	return r.Page(1, v.OperationID, cookie)

@@ -24,8 +24,8 @@ interface Page {
 }
 
 function readPage(main: HTMLElement): Page {
-  const { operation = '', issuer = location.origin, lang, serviceName = '', logo = '' } = main.dataset;
-  const brand = { service: serviceName, logo, ask: '', headingLevel: 1, demo: false, endsHere: false };
+  const { operation = '', issuer = location.origin, lang, serviceName = '', logo = '', approval } = main.dataset;
+  const brand = { service: serviceName, logo, ask: '', approval: approval !== undefined, headingLevel: 1, demo: false, endsHere: false };
   return { main, operation, issuer: issuer.replace(/\/+$/, ''), scene: { ...chooseLanguage([lang, ...wishesOf(main)]), brand } };
 }
 
@@ -51,7 +51,7 @@ function loginElement({ operation, issuer, scene }: Page, start: StartDevice, fl
   // The nonce goes nowhere, for startSession asks by itself: it keeps the session of another operation, left behind in
   // this tab, from being taken for this one's.
   const element = h('countersign-login', { issuer, lang: tag, 'service-name': brand.service, logo: brand.logo || undefined,
-    'heading-level': 1, 'client-nonce': operation, 'same-device': true, 'back-cancels': true });
+    approval: brand.approval, 'heading-level': 1, 'client-nonce': operation, 'same-device': true, 'back-cancels': true });
   element.startSession = start;
   element.addEventListener('countersign-approved', () => void flow.approved());
   element.addEventListener('countersign-ended', (event) => void flow.ended((event as CustomEvent<LoginState>).detail));

@@ -7,7 +7,7 @@ import type { Scene } from '../sdk/src/element/view.js';
 /** Prepares the page's main element to show views, in the language the server chose or else the browser's. */
 export function setScene(main: HTMLElement): { stage: Stage; scene: Scene } {
   const language = chooseLanguage([main.dataset['lang'], ...wishesOf(main)]);
-  const brand = { service: '', logo: '', ask: '', headingLevel: 1, demo: false, endsHere: true };
+  const brand = { service: '', logo: '', ask: '', approval: false, headingLevel: 1, demo: false, endsHere: true };
   const stage = makeStage(main);
   stage.speak(language);
   return { stage, scene: { ...language, brand } };

@@ -9,8 +9,9 @@ declare const Base: {
  * The login as an element.
  *
  * Attributes: `issuer` (default: this page's origin), `service`, `token-id`, `scopes` (separated by spaces), `mode`,
- * `client-nonce`; `lang`, `service-name`, `logo`, `ask` (what is to be approved, if not a login), `heading-level`
- * (default 2), `theme` (`light` or `dark`; default: as the user's system); `same-device` (`false` switches it off),
+ * `client-nonce`; `lang`, `service-name`, `logo`, `ask` (what is to be approved, if not a login), `approval` (it is no
+ * login, though `ask` does not say what it is), `heading-level` (default 2), `theme` (`light` or `dark`; default: as the
+ * user's system); `same-device` (`false` switches it off),
  * `autostart` (`false`: wait for `start()`), `back-cancels`, `ends-here` (nothing follows an approval on this page), `debug`, and `demo` (one of `demoStates`).
  *
  * Events, all bubbling and composed: `countersign-state` (detail: StateChange), `countersign-approved` (detail:

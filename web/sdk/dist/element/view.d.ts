@@ -5,8 +5,10 @@ import type { LoginState } from '../types.js';
 export interface Brand {
     readonly service: string;
     readonly logo: string;
-    /** What is to be approved; '' for a login. */
+    /** What is to be approved; '' for a login, or where it is not said. */
     readonly ask: string;
+    /** Whether it is something to approve, and no login. */
+    readonly approval: boolean;
     /** The level of the heading, 1 to 6. */
     readonly headingLevel: number;
     readonly demo: boolean;

@@ -22,7 +22,7 @@ export type StartSession = (challenge: string, signal: AbortSignal) => Promise<S
 // Where there is no DOM, as when a page is rendered on a server, the class must still be importable.
 const Base = globalThis.HTMLElement ?? (class {} as unknown as typeof HTMLElement);
 
-const appearance = ['lang', 'service-name', 'logo', 'ask', 'heading-level'];
+const appearance = ['lang', 'service-name', 'logo', 'ask', 'approval', 'heading-level'];
 const ticksEvery = 250;
 const returning = '#countersign-return=';
 
@@ -30,8 +30,9 @@ const returning = '#countersign-return=';
  * The login as an element.
  *
  * Attributes: `issuer` (default: this page's origin), `service`, `token-id`, `scopes` (separated by spaces), `mode`,
- * `client-nonce`; `lang`, `service-name`, `logo`, `ask` (what is to be approved, if not a login), `heading-level`
- * (default 2), `theme` (`light` or `dark`; default: as the user's system); `same-device` (`false` switches it off),
+ * `client-nonce`; `lang`, `service-name`, `logo`, `ask` (what is to be approved, if not a login), `approval` (it is no
+ * login, though `ask` does not say what it is), `heading-level` (default 2), `theme` (`light` or `dark`; default: as the
+ * user's system); `same-device` (`false` switches it off),
  * `autostart` (`false`: wait for `start()`), `back-cancels`, `ends-here` (nothing follows an approval on this page), `debug`, and `demo` (one of `demoStates`).
  *
  * Events, all bubbling and composed: `countersign-state` (detail: StateChange), `countersign-approved` (detail:
@@ -209,7 +210,7 @@ export class CountersignLogin extends Base {
     return {
       ...this.#speak(),
       brand: {
-        service: text('service-name'), logo: text('logo'), ask: text('ask'),
+        service: text('service-name'), logo: text('logo'), ask: text('ask'), approval: text('ask') !== '' || this.hasAttribute('approval'),
         headingLevel: Number(text('heading-level') || 2), demo: this.hasAttribute('demo'),
         endsHere: this.hasAttribute('ends-here'),
       },

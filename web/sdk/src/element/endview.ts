@@ -83,7 +83,7 @@ export function endView(scene: Scene, state: EndState, again: () => void, onward
   const wait = retry !== false && error?.retryAfter !== undefined ? waiting(scene, error.retryAfter, retry) : undefined;
   const words = state.name === 'approved' && brand.endsHere ? `${t('finishedTitle')}.`
     : end.text === 'cancelledService' && brand.service === '' ? t('cancelledSomeService') : t(end.text, { service: brand.service });
-  const outcome = end.outcome === true && t(brand.ask === '' ? 'nobodyLoggedIn' : 'nothingApproved');
+  const outcome = end.outcome === true && t(brand.approval ? 'nothingApproved' : 'nobodyLoggedIn');
   const { panel, heading } = messagePanel(scene, state.name, end.sign, t(end.title),
     h('p', { part: 'text message' }, outcome ? `${words} ${outcome}` : words),
     wait?.element, problemLine(scene, error),
