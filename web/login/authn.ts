@@ -5,12 +5,33 @@ import { backoff, pause, retryAfter, timed } from '../sdk/src/http.js';
 import type { Started } from '../sdk/src/types.js';
 
 /** What a page may ask. */
-export type Question = 'init' | 'start' | 'status' | 'cancel';
+export type Question = 'init' | 'start' | 'choose' | 'status' | 'cancel';
+
+/** A way to take a step. */
+export interface Method {
+  readonly id: string;
+  /** What it is called, in the page's language. */
+  readonly label: string;
+}
+
+/** The step that an operation is at. */
+export interface Present {
+  readonly kind: 'present';
+  /** Its name, which says nothing of what it takes. */
+  readonly step: string;
+  /** What the step takes, and what can be taken beside it; the most fitting first. */
+  readonly methods: readonly Method[];
+  /** Whether the step shows what it is about, and the methods are choices for the next one. */
+  readonly review: boolean;
+  /** What it is about, for people. */
+  readonly form: unknown;
+  readonly endsAt: number;
+}
 
 /**
  * What the server says of the operation:
  *
- * - `present`: the step it is at, and the methods that this step takes
+ * - `present`: the step it is at
  * - `started`: the session that was asked for
  * - `standing`: it goes on, and nothing has to be done but what is being done
  * - `over`: it has ended, well or not; the browser goes to `location`
@@ -19,9 +40,9 @@ export type Question = 'init' | 'start' | 'status' | 'cancel';
  *   (`wrong_step`)
  */
 export type Answer =
-  | { readonly kind: 'present'; readonly step: string; readonly methods: readonly string[]; readonly service: string; readonly endsAt: number }
+  | Present
   | { readonly kind: 'started'; readonly started: Started }
-  | { readonly kind: 'standing'; readonly result: string }
+  | { readonly kind: 'standing'; readonly step: string }
   | { readonly kind: 'over'; readonly by: 'complete' | 'cancel'; readonly location: string }
   | { readonly kind: 'failure'; readonly message: string }
   | { readonly kind: 'unknown'; readonly reason: string };
@@ -97,14 +118,13 @@ function read(body: Members): Answer {
   if (typeof data['sessionId'] === 'string') return { kind: 'started', started: data as unknown as Started };
   // A status names the step too, but not what the step takes.
   if (typeof data['step'] === 'string' && Array.isArray(data['methods'])) return present(data, data['step'], data['methods']);
-  return { kind: 'standing', result: text(data['result']) };
+  return { kind: 'standing', step: text(data['step']) };
 }
 
-function present(data: Members, step: string, offered: readonly unknown[]): Answer {
-  const methods = offered.map((m) => (isObject(m) ? text(m['id']) : ''));
-  const service = isObject(data['service']) ? text(data['service']['name']) : '';
+function present(data: Members, step: string, offered: readonly unknown[]): Present {
+  const methods = offered.filter(isObject).map((m) => ({ id: text(m['id']), label: text(m['label']) }));
   const endsAt = Date.parse(text(data['expiresAt']));
-  return { kind: 'present', step, methods, service, endsAt: Number.isNaN(endsAt) ? Infinity : endsAt };
+  return { kind: 'present', step, methods, review: data['review'] === true, form: data['form'], endsAt: Number.isNaN(endsAt) ? Infinity : endsAt };
 }
 
 type Members = Readonly<Record<string, unknown>>;

@@ -1,13 +1,13 @@
 // The course of an operation on the login page, without the page: what to ask the server next, and what to show. The
-// server decides the steps; every way that ends is asked for with `status`, so a reload, a lost answer or a second tab
-// come back to where the operation stands.
+// server decides the steps, and what each is called; what one takes decides how it is shown. Every way that ends is asked
+// for with `status`, so a reload, a lost answer or a second tab come back to where the operation stands.
 //
-//     init ─→ identify ─→ device ─→ approved ─→ the location that goes on
-//                └─ scan ──┘  └─ ended: try again, or the location that tells the service so
+//     init ─→ who ─→ review ─→ login ─→ approved ─→ the next step, or the location that goes on
+//              └──── scan ───────┘  └─ ended: try again, the next step, or the location that tells the service so
 import { LoginError } from '../sdk/src/errors.js';
 import { backoff, pause } from '../sdk/src/http.js';
 import type { LoginErrorLike, LoginState, Started } from '../sdk/src/types.js';
-import type { Answer, Authn } from './authn.js';
+import type { Answer, Authn, Method, Present } from './authn.js';
 import type { RememberedID } from './remembered.js';
 
 /** Starts the session of the device step; an element's `startSession`. */
@@ -16,14 +16,16 @@ export type StartDevice = (challenge: string, signal: AbortSignal) => Promise<St
 /** What the page can show. Each takes the place of what was there. */
 export interface Screen {
   busy(): void;
-  /** Asks who logs in. */
+  /** Asks who logs in, or who approves. */
   identify(question: WhoQuestion): void;
-  /** Shows the login. With `back` the user can return to the step identify. */
-  device(start: StartDevice, back: DeviceBack | undefined): void;
+  /** Shows what is to be approved, and asks how. */
+  review(question: ReviewQuestion): void;
+  /** Shows the login. */
+  device(login: DeviceLogin): void;
   /** The operation is not this browser's, or no more. */
   notYours(): void;
-  /** How the last session ended, when nothing more can be tried; `location` goes back to the service. */
-  ended(state: LoginState, location: string): void;
+  /** How the last session ended, when it cannot be tried again: on to a location, back to the service, or to what is due. */
+  ended(state: LoginState, onward: string | (() => void)): void;
   trouble(error: LoginErrorLike, again: () => void): void;
   /** Leaves the page for good. */
   leave(location: string): void;
@@ -39,6 +41,26 @@ export interface WhoQuestion {
   readonly failed?: { readonly why: string };
 }
 
+/** What is to be approved, and the choices how. */
+export interface ReviewQuestion {
+  readonly form: unknown;
+  /** The most fitting first. */
+  readonly choices: readonly Method[];
+  /** Whether the user may say that they are somebody else. */
+  readonly notYou: boolean;
+  /** Why the last choice was refused, in the server's words. */
+  readonly failed?: string;
+}
+
+/** The login of a step that a phone takes. */
+export interface DeviceLogin {
+  readonly start: StartDevice;
+  /** How the way back to the question who it is is called, if there is one. */
+  readonly back: DeviceBack | undefined;
+  /** What is approved, for people; {} for a login. */
+  readonly form: unknown;
+}
+
 /** How the way from the login back to the question who logs in is called. */
 export type DeviceBack = 'notYou' | 'useID';
 
@@ -47,7 +69,9 @@ export interface Flow {
   begin(): Promise<void>;
   identify(user: string): Promise<void>;
   scan(): void;
-  /** From the login back to the question who logs in. */
+  /** Takes one of the choices of a review. */
+  choose(method: string): Promise<void>;
+  /** From the review or the login back to the question who logs in. */
   back(): void;
   forget(): void;
   cancel(): Promise<void>;
@@ -69,6 +93,8 @@ const patience = 8;
 
 /** Makes the course of one operation. */
 export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Flow {
+  /** The step that is shown; undefined: one that the server has not told of. */
+  let now: Present | undefined;
   let endsAt = Infinity;
   /** Who was told in this page; kept in the browser once the phone has approved. */
   let user = '';
@@ -95,14 +121,23 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
     return true;
   };
   const ask = (): void => screen.identify({ user: user || remembered.read(), scan: mayScan });
-  const present = (now: Extract<Answer, { kind: 'present' }>): void => {
-    endsAt = now.endsAt;
-    if (now.step === 'identify') {
-      mayScan = now.methods.includes('device');
+  const present = (step: Present): void => {
+    now = step;
+    endsAt = step.endsAt;
+    const takes = (id: string): boolean => step.methods.some((m) => m.id === id);
+    if (step.review) return review(step);
+    if (step.methods[0]?.id === 'identify') {
+      mayScan = takes('device');
       return ask();
     }
-    if (now.step === 'device') return screen.device(start({}), now.methods.includes('identify') ? 'notYou' : undefined);
-    screen.trouble(new LoginError('unsupported', `this page knows no step ${now.step}`), () => void flow.begin());
+    if (takes('device')) return screen.device({ start: start({}), back: takes('identify') ? 'notYou' : undefined, form: step.form });
+    screen.trouble(new LoginError('unsupported', `this page knows nothing that takes the step ${step.step}`), () => void flow.begin());
+  };
+  const review = ({ form, methods }: Present, failed?: string): void => {
+    mayScan = false; // nobody approves what they have not seen
+    // Another name is no choice how to approve; it only can be told here too.
+    const choices = methods.filter((m) => m.id !== 'identify');
+    screen.review({ form, choices, notYou: choices.length < methods.length, ...(failed === undefined ? {} : { failed }) });
   };
   const start = (how: { scan?: true }): StartDevice => async (challenge, signal) => {
     let answer = await authn.ask('start', { method: 'device', challenge, ...how }, signal);
@@ -127,7 +162,19 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
       // Another tab may have gone on with the operation: it stands where it stands.
       if (answer.kind === 'unknown' || !follow(answer)) await init();
     }),
-    scan: () => { user = ''; screen.device(start({ scan: true }), 'useID'); },
+    scan: () => {
+      user = '';
+      const form = now?.form;
+      now = undefined; // to scan is to leave the step
+      screen.device({ start: start({ scan: true }), back: 'useID', form });
+    },
+    choose: (method) => attempt(async () => {
+      const asked = now;
+      screen.busy();
+      const answer = await authn.ask('choose', { method });
+      if (answer.kind === 'failure' && asked) return review(asked, answer.message);
+      if (answer.kind === 'unknown' || !follow(answer)) await init();
+    }),
     back: ask,
     forget: () => { user = ''; remembered.forget(); },
     cancel: () => attempt(async () => {
@@ -138,6 +185,7 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
       for (let n = 0; n < patience; n++) {
         const answer = await authn.ask('status');
         if (answer.kind === 'over' && answer.by === 'complete' && user !== '') remembered.keep(user);
+        if (answer.kind === 'standing' && answer.step !== now?.step) return init();
         if (follow(answer)) return;
         await pause(250 + backoff(n));
       }
@@ -148,6 +196,7 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
       // Where nobody answers, the words about the session stay, and its own way to try again.
       const answer = over ?? (await authn.ask('status').catch(() => undefined));
       if (answer?.kind === 'unknown') screen.notYours();
+      if (answer?.kind === 'standing' && now && answer.step !== now.step) return screen.ended(state, () => void init());
       if (answer?.kind !== 'over') return;
       if (!leadsOn(issuer, answer.location)) return leave(answer.location);
       // It was approved although its end looked otherwise from here, such as to a tab that was asleep.

@@ -1,6 +1,6 @@
-// The login page of an operation, /login?operation=…: where a service's OpenID Connect request sends the browser. It
-// talks to the server by PUT /authn alone and carries no secret: the cookie that binds the operation to this browser is
-// the server's, and what the phone approves goes from server to server.
+// The page of an operation, /login?operation=…: where a service's OpenID Connect request sends the browser, and where its
+// back end sends it to approve something. It talks to the server by PUT /authn alone and carries no secret: the cookie
+// that binds the operation to this browser is the server's, and what the phone approves goes from server to server.
 import { define } from '../sdk/src/element/component.js';
 import { button, h } from '../sdk/src/element/dom.js';
 import { endView, isEnd } from '../sdk/src/element/endview.js';
@@ -11,8 +11,9 @@ import type { Scene, View } from '../sdk/src/element/view.js';
 import type { LoginState, StateChange } from '../sdk/src/types.js';
 import { authnClient } from './authn.js';
 import { makeFlow } from './flow.js';
-import type { DeviceBack, Flow, Screen, StartDevice } from './flow.js';
+import type { DeviceLogin, Flow, Screen } from './flow.js';
 import { rememberedID } from './remembered.js';
+import { reviewStyles, reviewView, titleOf } from './review.js';
 import { backWords, busyView, fieldStyles, identifyView, notYoursView } from './views.js';
 
 /** What the server wrote into the page. */
@@ -21,12 +22,14 @@ interface Page {
   readonly operation: string;
   readonly issuer: string;
   readonly scene: Scene;
+  /** Whether no page of the service's follows. */
+  readonly endsHere: boolean;
 }
 
 function readPage(main: HTMLElement): Page {
-  const { operation = '', issuer = location.origin, lang, serviceName = '', logo = '', approval } = main.dataset;
+  const { operation = '', issuer = location.origin, lang, serviceName = '', logo = '', approval, endsHere } = main.dataset;
   const brand = { service: serviceName, logo, ask: '', approval: approval !== undefined, headingLevel: 1, demo: false, endsHere: false };
-  return { main, operation, issuer: issuer.replace(/\/+$/, ''), scene: { ...chooseLanguage([lang, ...wishesOf(main)]), brand } };
+  return { main, operation, issuer: issuer.replace(/\/+$/, ''), scene: { ...chooseLanguage([lang, ...wishesOf(main)]), brand }, endsHere: endsHere !== undefined };
 }
 
 /** Puts a stage for views into a place of its own, which the login element takes the place of and gives back. */
@@ -35,7 +38,7 @@ function makePlace({ main, scene }: Page): { stage: Stage; show(view: View): voi
   const stage = makeStage(place);
   stage.speak(scene);
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(fieldStyles);
+  sheet.replaceSync(fieldStyles + reviewStyles);
   place.shadowRoot?.adoptedStyleSheets.push(sheet);
   setInterval(() => stage.current?.tick?.(), 250);
   const show = (view: View): void => {
@@ -46,12 +49,12 @@ function makePlace({ main, scene }: Page): { stage: Stage; show(view: View): voi
 }
 
 /** Builds the login of the device step. */
-function loginElement({ operation, issuer, scene }: Page, start: StartDevice, flow: Flow): HTMLElement {
+function loginElement({ operation, issuer, scene }: Page, { start, form }: DeviceLogin, flow: Flow): HTMLElement {
   const { brand, tag } = scene;
   // The nonce goes nowhere, for startSession asks by itself: it keeps the session of another operation, left behind in
   // this tab, from being taken for this one's.
   const element = h('countersign-login', { issuer, lang: tag, 'service-name': brand.service, logo: brand.logo || undefined,
-    approval: brand.approval, 'heading-level': 1, 'client-nonce': operation, 'same-device': true, 'back-cancels': true });
+    ask: brand.approval && titleOf(form), approval: brand.approval, 'heading-level': 1, 'client-nonce': operation, 'same-device': true, 'back-cancels': true });
   element.startSession = start;
   element.addEventListener('countersign-approved', () => void flow.approved());
   element.addEventListener('countersign-ended', (event) => void flow.ended((event as CustomEvent<LoginState>).detail));
@@ -59,13 +62,15 @@ function loginElement({ operation, issuer, scene }: Page, start: StartDevice, fl
 }
 
 function makeScreen(page: Page, flow: () => Flow): Screen {
-  const { main, scene } = page;
+  const { main, scene, endsHere } = page;
+  const { t } = scene;
   const { show } = makePlace(page);
-  const device = (start: StartDevice, back: DeviceBack | undefined): void => {
-    const element = loginElement(page, start, flow());
-    const way = back && button(back, 'quiet', scene.t(back === 'notYou' ? 'notYou' : 'useID'), () => flow().back());
+  const device = (login: DeviceLogin): void => {
+    const { back } = login;
+    const element = loginElement(page, login, flow());
+    const way = back && button(back, 'quiet', t(back === 'notYou' ? 'notYou' : 'useID'), () => flow().back());
     // A login that has ended has no Cancel of its own, but the service waits until it is told.
-    const goBack = button('go-back', 'quiet', backWords(scene), () => void flow().cancel());
+    const goBack = button('go-back', 'quiet', endsHere ? t('cancel') : backWords(scene), () => void flow().cancel());
     goBack.hidden = true;
     element.addEventListener('countersign-state', (event) => {
       const { state } = (event as CustomEvent<StateChange>).detail;
@@ -79,9 +84,12 @@ function makeScreen(page: Page, flow: () => Flow): Screen {
     identify: (question) => show(identifyView(scene, {
       identify: (name) => void flow().identify(name), scan: () => flow().scan(), forget: () => flow().forget(), cancel: () => void flow().cancel(),
     }, question)),
+    review: (question) => show(reviewView(scene, {
+      choose: (method) => void flow().choose(method), back: () => flow().back(), cancel: () => void flow().cancel(),
+    }, question)),
     notYours: () => show(notYoursView(scene)),
-    ended: (state, location) => {
-      if (isEnd(state)) show(endView(scene, state, () => {}, { href: location, text: backWords(scene) }));
+    ended: (state, to) => {
+      if (isEnd(state)) show(endView(scene, state, () => {}, { to, text: typeof to === 'string' && !endsHere ? backWords(scene) : t('identifyContinue') }));
     },
     trouble: (error, again) => show(endView(scene, { name: 'failed', error }, again)),
     // Replaced, so that Back does not lead into a login that is over.

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { LoginError } from '../../sdk/src/errors.js';
 import { json, settle, started } from '../../sdk/test/rig.js';
 import { leadsOn } from '../flow.js';
-import { alice, at, failure, gone, issuer, onward, over, reply, rig, unknown, wrongStep } from './rig.js';
+import { alice, at, failure, gone, issuer, onward, over, payment, reply, reviewing, rig, standing, unknown, wrongStep } from './rig.js';
 
 const signal = (): AbortSignal => new AbortController().signal;
 const codeOf = (code: string) => (e: unknown): boolean => e instanceof LoginError && e.code === code;
@@ -82,9 +82,117 @@ test('a page that is loaded again attaches to the step the operation is at', asy
   r.on('init', () => over('complete'));
   await r.flow.begin();
   assert.deepEqual(r.last(), ['leave', onward]);
-  r.on('init', () => at('consent'));
+});
+
+test('what a step takes decides how it is shown, and not its name', async (t) => {
+  const r = rig(t);
+  for (const [step, methods, want] of [
+    ['device', ['identify'], ['identify', '', undefined, 'no scan']],
+    ['identify', ['device', 'identify'], ['device', 'notYou']],
+    ['second', ['passkey', 'device'], ['device', undefined]],
+    ['device', ['passkey', 'identify'], ['trouble', 'unsupported']],
+    ['device', [], ['trouble', 'unsupported']],
+  ] as const) {
+    r.on('init', () => at(step, [...methods]));
+    await r.flow.begin();
+    assert.deepEqual(r.last(), want);
+  }
+  r.on('init', () => at('known', ['device']));
+  r.again();
+  await settle();
+  assert.deepEqual(r.last(), ['device', undefined], 'a step that is not known is asked about again');
+});
+
+test('a review shows the form and the choices, and the choice leads on', async (t) => {
+  const r = rig(t);
+  r.on('init', () => at('identify', ['identify'], { form: payment }));
+  r.on('start', () => reviewing(['device', 'identify']));
+  r.on('choose', () => at('device', ['device'], { form: payment }));
+  r.on('status', () => over('complete'));
   await r.flow.begin();
-  assert.deepEqual(r.last(), ['trouble', 'unsupported']);
+  await r.flow.identify(alice);
+  assert.deepEqual(r.last(), ['review', payment, ['device: By device'], 'notYou']);
+  r.flow.back();
+  assert.deepEqual(r.last(), ['identify', alice, undefined, 'no scan'], 'nobody scans what they have not seen');
+  await r.flow.identify(alice);
+  await r.flow.choose('device');
+  assert.deepEqual(r.last(), ['device', undefined, payment]);
+  await r.flow.approved();
+  assert.deepEqual(r.last(), ['leave', onward]);
+  assert.deepEqual(r.came.filter((c) => c.type === 'choose'), [{ type: 'choose', data: { method: 'device' } }]);
+});
+
+test('a review that is loaded again is shown again, with every choice', async (t) => {
+  const r = rig(t);
+  r.on('init', () => reviewing(['device', 'passkey'], {}));
+  await r.flow.begin();
+  assert.deepEqual(r.shown, [['busy'], ['review', {}, ['device: By device', 'passkey: By passkey']]]);
+  r.on('init', () => reviewing(['identify']));
+  await r.flow.begin();
+  assert.deepEqual(r.last(), ['review', payment, [], 'notYou'], 'another name is no choice');
+});
+
+test('a choice that is refused can be made again; one that comes too late leads to the step there is', async (t) => {
+  const r = rig(t);
+  r.on('init', () => reviewing(['device', 'passkey']));
+  await r.flow.begin();
+  r.on('choose', () => failure('This service does not offer that way.'));
+  await r.flow.choose('passkey');
+  assert.deepEqual(r.last(), ['review', payment, ['device: By device', 'passkey: By passkey'], 'This service does not offer that way.']);
+  r.on('choose', wrongStep);
+  r.on('init', () => at('device', ['device']));
+  await r.flow.choose('device');
+  assert.deepEqual(r.last(), ['device', undefined]);
+  r.on('choose', unknown);
+  r.on('init', unknown);
+  await r.flow.choose('device');
+  assert.deepEqual(r.last(), ['notYours']);
+});
+
+test('a choice whose answer is lost is made again, and Cancel in a review ends the operation', async (t) => {
+  const r = rig(t);
+  r.on('init', () => reviewing(['device']));
+  await r.flow.begin();
+  r.on('choose', gone);
+  const chosen = r.flow.choose('device');
+  for (let i = 0; i < 4; i++) await r.tick(10_000);
+  await chosen;
+  assert.deepEqual(r.last(), ['trouble', 'network']);
+  r.on('choose', () => at('device', ['device']));
+  r.again();
+  await settle();
+  assert.deepEqual(r.last(), ['device', undefined]);
+  r.on('cancel', () => over('cancel'));
+  await r.flow.cancel();
+  assert.deepEqual(r.last(), ['leave', onward]);
+});
+
+test('an approval is followed to the next step, and so is an end that leads to one', async (t) => {
+  const r = rig(t);
+  r.on('init', () => at('device', ['device']));
+  await r.flow.begin();
+  r.on('status', () => standing('second'));
+  r.on('init', () => at('second', ['device']));
+  await r.flow.approved();
+  assert.deepEqual(r.shown.slice(2), [['busy'], ['device', undefined]]);
+  r.on('status', () => standing('look'));
+  await r.flow.ended({ name: 'rejected', reason: 'Declined' });
+  assert.deepEqual(r.last(), ['ended', 'rejected', 'the next step']);
+  r.on('init', () => reviewing(['device']));
+  r.again();
+  await settle();
+  assert.deepEqual(r.last(), ['review', payment, ['device: By device']]);
+});
+
+test('an approval by whoever scanned is followed to the next step', async (t) => {
+  const r = rig(t);
+  r.on('init', () => at('identify'));
+  await r.flow.begin();
+  r.flow.scan();
+  r.on('status', () => standing('second'));
+  r.on('init', () => at('second', ['device']));
+  await r.flow.approved();
+  assert.deepEqual(r.last(), ['device', undefined]);
 });
 
 test('a page that is loaded again while whoever scans is waited for goes on so', async (t) => {
@@ -229,15 +337,17 @@ test('a proxy that answers in the place of the server is no server', async (t) =
 
 test('an approval that the server has not seen yet is waited for, but not for ever', async (t) => {
   const r = rig(t);
-  r.on('status', () => reply('status', { result: 'CONTINUE', step: 'device' }));
+  r.on('init', () => at('device'));
+  await r.flow.begin();
+  r.on('status', () => standing('device'));
   const approved = r.flow.approved();
   await settle();
-  assert.deepEqual(r.shown, []);
+  assert.deepEqual(r.last(), ['device', 'notYou']);
   r.on('status', () => over('complete'));
   await r.tick(10_000);
   await approved;
-  assert.deepEqual(r.shown, [['leave', onward]]);
-  r.on('status', () => reply('status', { result: 'CONTINUE', step: 'device' }));
+  assert.deepEqual(r.last(), ['leave', onward]);
+  r.on('status', () => standing('device'));
   const again = r.flow.approved();
   await settle();
   for (let i = 0; i < 10; i++) await r.tick(10_000);

@@ -7,7 +7,7 @@ import type { LoginErrorLike, LoginState } from '../../sdk/src/types.js';
 import { authnClient } from '../authn.js';
 import type { Authn } from '../authn.js';
 import { makeFlow } from '../flow.js';
-import type { DeviceBack, Flow, Screen, StartDevice } from '../flow.js';
+import type { DeviceLogin, Flow, ReviewQuestion, Screen, StartDevice } from '../flow.js';
 import { rememberedID } from '../remembered.js';
 
 export const issuer = 'https://login.example.com';
@@ -35,10 +35,21 @@ export const failure = (words: string): Response => reply('failure', { message: 
 export const wrongStep = (): Response => json({ success: false, type: 'failure', reply_to: '', reason: 'wrong_step', data: {} });
 
 /** What init answers at a step. */
-export const at = (step: string, methods: string[] = offered[step] ?? []): Response => reply('init', {
+export const at = (step: string, methods: string[] = offered[step] ?? [], more: object = {}): Response => reply('init', {
   operationId: operation, name: 'login', step, form: {}, expiresAt: '2026-01-01T00:10:00Z', remainingAttempts: 5,
-  methods: methods.map((id) => ({ id, label: id })), service: { id: 'acme-bank', name: 'Acme Bank' }, webSocketId: 'w',
+  methods: methods.map((id) => ({ id, label: `By ${id}` })), service: { id: 'acme-bank', name: 'Acme Bank' }, webSocketId: 'w', ...more,
 });
+
+/** What init answers at a step that shows what it is about. */
+export const reviewing = (methods: string[], form: object = payment): Response => at('look', methods, { name: 'authorize_payment', review: true, form });
+
+/** What a payment's form says. */
+export const payment = { title: 'Approve a payment', attributes: [{ type: 'AMOUNT', id: 'amount', label: 'Amount', amount: '100', currency: 'EUR' }] };
+
+/** Where an operation stands that goes on. */
+export const standing = (step: string): Response => reply('status', { result: 'CONTINUE', step });
+
+const isEmpty = (form: unknown): boolean => form === undefined || JSON.stringify(form) === '{}';
 
 /** No such operation for this browser. */
 export const unknown = (): Response => json({ success: false, type: 'failure', reply_to: '', reason: 'operation_not_found', data: {} });
@@ -62,7 +73,7 @@ export interface Rig {
   last(): Shown;
   /** What the device step was given to start with. */
   start: StartDevice;
-  /** The button of the last view of trouble. */
+  /** The button of the last view of trouble, or of an end that leads to the next step. */
   again(): void;
   /** Answers a question, from now on. */
   on(type: string, answer: Reply): void;
@@ -97,9 +108,14 @@ export function rig(t: TestContext): Rig {
   const screen: Screen = {
     busy: () => void shown.push(['busy']),
     identify: ({ user, scan, failed }) => void shown.push(['identify', user, failed?.why, ...(scan ? [] : ['no scan'])]),
-    device: (begin: StartDevice, back: DeviceBack | undefined) => { start = begin; shown.push(['device', back]); },
+    review: ({ form, choices, notYou, failed }: ReviewQuestion) =>
+      void shown.push(['review', form, choices.map((c) => `${c.id}: ${c.label}`), ...(notYou ? ['notYou'] : []), ...(failed === undefined ? [] : [failed])]),
+    device: (login: DeviceLogin) => { start = login.start; shown.push(['device', login.back, ...(isEmpty(login.form) ? [] : [login.form])]); },
     notYours: () => void shown.push(['notYours']),
-    ended: (state: LoginState, location) => void shown.push(['ended', state.name === 'failed' ? state.error.code : state.name, location]),
+    ended: (state: LoginState, onward) => {
+      if (typeof onward !== 'string') again = onward;
+      shown.push(['ended', state.name === 'failed' ? state.error.code : state.name, typeof onward === 'string' ? onward : 'the next step']);
+    },
     trouble: (error: LoginErrorLike, once) => { again = once; shown.push(['trouble', error.code]); },
     leave: (location) => void shown.push(['leave', location]),
   };

@@ -7,9 +7,9 @@ export type EndState = Extract<LoginState, {
 }>;
 /** Whether nothing more comes after this state. */
 export declare function isEnd(state: LoginState): state is EndState;
-/** Where a page goes on to after an end that nothing more can be tried after. */
+/** How a page goes on after an end that is not to be tried again: to another page, or by something that it does. */
 export interface Onward {
-    readonly href: string;
+    readonly to: string | (() => void);
     readonly text: string;
 }
 /** Builds the view of an end; `again` starts another login, unless there is only the way on. */

@@ -68,9 +68,9 @@ function endOf(state: EndState): End {
   }
 }
 
-/** Where a page goes on to after an end that nothing more can be tried after. */
+/** How a page goes on after an end that is not to be tried again: to another page, or by something that it does. */
 export interface Onward {
-  readonly href: string;
+  readonly to: string | (() => void);
   readonly text: string;
 }
 
@@ -88,11 +88,16 @@ export function endView(scene: Scene, state: EndState, again: () => void, onward
     h('p', { part: 'text message' }, outcome ? `${words} ${outcome}` : words),
     wait?.element, problemLine(scene, error),
     retry && h('div', { class: 'foot' }, retry),
-    onward && h('div', { class: 'foot' }, h('a', { part: 'button primary onward', class: 'primary', href: onward.href, 'data-action': 'onward' }, onward.text)));
+    onward && h('div', { class: 'foot' }, wayOn(onward)));
   return {
     key: keyOf(state), panel, heading, takesFocus: true, announcement: `${t(end.title)}. ${words}${outcome ? ` ${outcome}` : ''}`,
     ...(wait ? { tick: wait.tick } : {}),
   };
+}
+
+function wayOn({ to, text }: Onward): HTMLElement {
+  if (typeof to !== 'string') return button('onward', 'primary', text, to);
+  return h('a', { part: 'button primary onward', class: 'primary', href: to, 'data-action': 'onward' }, text);
 }
 
 /** The panel of a plain message: a sign, a heading and what follows. */
