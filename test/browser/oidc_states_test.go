@@ -112,29 +112,36 @@ func (v *visit) troubles() {
 // wrong with, as the user has it and in languages of either direction, speaks that
 // language, and fits a narrow window.
 func TestOIDCStatesAreAccessible(t *testing.T) {
-	for lang, dir := range map[string]string{"en": "ltr", "de": "ltr", "ar": "rtl"} {
+	for _, lang := range []string{"en", "de", "ar"} {
 		t.Run(lang, func(t *testing.T) {
 			v := &visit{c: newParty(t), lang: lang}
-			v.stop = func(name string, b *tab) {
-				shades := looks
-				if lang != "en" {
-					shades = looks[:2] // forced colours know no language
-				}
-				for _, look := range shades {
-					b.media(look...)
-					b.audit(fmt.Sprint(name, " with ", look))
-				}
-				b.media()
-				b.narrow(name)
-				if at := eval[string](b, `document.documentElement.lang + ' ' + document.documentElement.dir`); at != lang+" "+dir {
-					t.Errorf("%s is %s", name, at)
-				}
-				if text := b.text(); strings.ContainsAny(text, "{}") || strings.Contains(text, "undefined") {
-					t.Errorf("%s: %s", name, text)
-				}
-			}
+			v.stop = lookOver(t, lang)
 			v.run()
 		})
+	}
+}
+
+// lookOver gives a stop that looks over what is shown in a language.
+func lookOver(t *testing.T, lang string) func(name string, b *tab) {
+	dir := map[bool]string{true: "rtl", false: "ltr"}[lang == "ar"]
+	shades := looks
+	if lang != "en" {
+		shades = looks[:2] // forced colours know no language
+	}
+	return func(name string, b *tab) {
+		t.Helper()
+		for _, look := range shades {
+			b.media(look...)
+			b.audit(fmt.Sprint(name, " with ", look))
+		}
+		b.media()
+		b.narrow(name)
+		if at := eval[string](b, `document.documentElement.lang + ' ' + document.documentElement.dir`); at != lang+" "+dir {
+			t.Errorf("%s is %s", name, at)
+		}
+		if text := b.text(); strings.ContainsAny(text, "{}") || strings.Contains(text, "undefined") {
+			t.Errorf("%s: %s", name, text)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ var folder = filepath.Join("..", "..", "docs", "screens")
 // translated says whether a screen speaks the user's language: the app and the bank
 // speak English alone.
 func translated(name string) bool {
-	return slices.Contains(slices.Concat(states, operationStops, logoutStops), name)
+	return slices.Contains(slices.Concat(states, operationStops, approvalStops, logoutStops), name)
 }
 
 // Every screen is kept as a picture in every variant, for people to look at; with
@@ -47,8 +47,10 @@ func TestScreens(t *testing.T) {
 		checkPictures(t)
 		return
 	}
-	c := newParty(t)
+	s, listed := openShop(t)
+	c := newParty(t, listed)
 	w := c.World
+	s.World = w
 	if err := os.RemoveAll(folder); err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +77,14 @@ func TestScreens(t *testing.T) {
 		b.wide()
 	}
 	r.run()
-	loginPictures(c)
+	loginPictures(c, s)
 	writeIndex(t)
 	checkPictures(t)
 }
 
-// loginPictures takes the pictures of an operation's login page and of a logout, by
-// a visit and a goodbye in English and in Arabic.
-func loginPictures(c *party) {
+// loginPictures takes the pictures of an operation's pages and of a logout, by a
+// visit, an errand and a goodbye in English and in Arabic.
+func loginPictures(c *party, s *shop) {
 	c.t.Helper()
 	for _, lang := range []string{"en", "ar"} {
 		stop := func(name string, b *tab) {
@@ -96,6 +98,7 @@ func loginPictures(c *party) {
 			b.wide()
 		}
 		(&visit{c: c, lang: lang, stop: stop}).run()
+		(&errand{s: s, lang: lang, stop: stop}).run()
 		(&goodbye{c: c, lang: lang, stop: stop}).run(newProfile(c.t), c.Phone(0))
 	}
 }
@@ -104,7 +107,7 @@ func checkPictures(t *testing.T) {
 	t.Helper()
 	want := []string{"README.md"}
 	for _, v := range variants {
-		for _, name := range slices.Concat(states, operationStops, logoutStops, appStops, bankStops) {
+		for _, name := range slices.Concat(states, operationStops, approvalStops, logoutStops, appStops, bankStops) {
 			if v.query == "" || translated(name) {
 				want = append(want, name+"-"+v.name+".png")
 			}
@@ -191,12 +194,12 @@ func writeIndex(t *testing.T) {
 	t.Helper()
 	var text strings.Builder
 	text.WriteString("# Screens\n\nWhat people see, as a browser paints it: every state of the login page, of the one that an OpenID Connect request leads to,\n" +
-		"every page of a logout, every screen of the authenticator and every page of the demo bank. The browser tests take these pictures (`go test ./test/browser -run Screens -update`); look at them after every change of a page.\n" +
+		"of the one by which a back end has something approved, every page of a logout, every screen of the authenticator and every page of the demo bank. The browser tests take these pictures (`go test ./test/browser -run Screens -update`); look at them after every change of a page.\n" +
 		"Narrow is a window of 320 pixels, which is also one of 640 at 200 %.\n")
 	for _, part := range []struct {
 		title string
 		names []string
-	}{{"Login page", states}, {"Login page of an OpenID Connect request", operationStops}, {"Logout", logoutStops}, {"Authenticator", appStops}, {"Demo bank", bankStops}} {
+	}{{"Login page", states}, {"Login page of an OpenID Connect request", operationStops}, {"Page of an operation of a back end", approvalStops}, {"Logout", logoutStops}, {"Authenticator", appStops}, {"Demo bank", bankStops}} {
 		fmt.Fprintf(&text, "\n## %s\n\n| screen | pictures |\n|---|---|\n", part.title)
 		for _, name := range part.names {
 			var links []string
