@@ -5,15 +5,47 @@
 import type { Row } from './display.js';
 import { asJSON, visible, visibleAddress } from './visible.js';
 
+/** What is said of a form beside its own words. */
+export interface FormWords {
+  readonly form: string;
+  readonly greeting: string;
+  readonly summary: string;
+  readonly attribute: string;
+  readonly amount: string;
+  readonly conversion: string;
+  readonly note: string;
+  readonly success: string;
+  readonly information: string;
+  readonly warning: string;
+  readonly error: string;
+  readonly party: string;
+  readonly website: string;
+  readonly logo: string;
+  readonly picture: string;
+  readonly choice: string;
+  readonly rateMayChange: string;
+  readonly notLoaded: string;
+  /** A text with its name before it. */
+  named(name: string, text: string): string;
+}
+
+const english: FormWords = {
+  form: 'Form', greeting: 'Greeting', summary: 'Summary', attribute: 'Attribute',
+  amount: 'Amount', conversion: 'Conversion', note: 'Note', party: 'Party', website: 'Website', logo: 'Logo', picture: 'Picture', choice: 'Choice',
+  success: 'Success', information: 'Information', warning: 'Warning', error: 'Error',
+  rateMayChange: 'The rate may still change.', notLoaded: 'The picture is not loaded: it is no part of what you sign.',
+  named: (name, text) => `${name}: ${text}`,
+};
+
 /** The rows of a form: title, greeting, summary and attributes, in this order, then what is not known. */
-export function formRows(form: unknown): Row[] {
-  if (!isObject(form)) return [{ kind: 'json', label: 'Form', value: asJSON(form) }];
+export function formRows(form: unknown, say: FormWords = english): Row[] {
+  if (!isObject(form)) return [{ kind: 'json', label: say.form, value: asJSON(form) }];
   const { title, greeting, summary, attributes, ...other } = form;
   const rows: Row[] = [];
   if (title !== undefined) rows.push({ kind: 'heading', label: '', value: wordsOf(title, true) ?? asJSON(title) });
-  if (greeting !== undefined) rows.push({ kind: 'text', label: 'Greeting', value: wordsOf(greeting, true) ?? asJSON(greeting) });
-  if (summary !== undefined) rows.push({ kind: 'text', label: 'Summary', value: wordsOf(summary, true) ?? asJSON(summary) });
-  if (Array.isArray(attributes)) rows.push(...attributes.map(attributeRow));
+  if (greeting !== undefined) rows.push({ kind: 'text', label: say.greeting, value: wordsOf(greeting, true) ?? asJSON(greeting) });
+  if (summary !== undefined) rows.push({ kind: 'text', label: say.summary, value: wordsOf(summary, true) ?? asJSON(summary) });
+  if (Array.isArray(attributes)) rows.push(...attributes.map((a) => attributeRow(a, say)));
   else if (attributes !== undefined) rows.push({ kind: 'json', label: 'attributes', value: asJSON(attributes) });
   for (const [name, value] of Object.entries(other)) rows.push({ kind: 'json', label: visible(name), value: asJSON(value) });
   return rows;
@@ -61,9 +93,9 @@ class Members {
     return this.#take(name, (v) => (isPlain(v) ? visible(String(v)) : undefined));
   }
 
-  /** An address, made visible, with what is said before it. */
-  address(name: string, before: string): string | undefined {
-    return this.#take(name, (v) => (typeof v === 'string' ? before + visibleAddress(v) : undefined));
+  /** An address, made visible, in a line that says what it is. */
+  address(name: string, line = (at: string): string => at): string | undefined {
+    return this.#take(name, (v) => (typeof v === 'string' ? line(visibleAddress(v)) : undefined));
   }
 
   /** Whether a switch is on. */
@@ -110,34 +142,30 @@ function isPlain(value: unknown): boolean {
 /** What a kind of attribute makes of its members: a row whose value is yet in lines, its label one for want of another. */
 type Drawn = Omit<Row, 'value' | 'kind'> & { readonly kind?: Row['kind']; readonly lines: readonly (string | undefined)[] };
 
-const levels: Readonly<Record<string, string>> = { SUCCESS: 'Success', INFO: 'Information', WARNING: 'Warning', ERROR: 'Error' };
-
-const isNotLoaded = 'The picture is not loaded: it is no part of what you sign.';
-
 /** The kinds of attribute the protocol names, and how each is shown. */
-const kinds: Readonly<Record<string, (m: Members) => Drawn>> = {
-  AMOUNT: (m) => ({ label: 'Amount', lines: [money(m, 'amount', 'currency')] }),
-  AMOUNT_CONVERSION: (m) => ({
-    label: 'Conversion', lines: [`${money(m, 'sourceAmount', 'sourceCurrency')} → ${money(m, 'targetAmount', 'targetCurrency')}`],
-    ...(m.flag('dynamic') ? { note: 'The rate may still change.' } : {}),
+const kinds: Readonly<Record<string, (m: Members, say: FormWords) => Drawn>> = {
+  AMOUNT: (m, say) => ({ label: say.amount, lines: [money(m, 'amount', 'currency')] }),
+  AMOUNT_CONVERSION: (m, say) => ({
+    label: say.conversion, lines: [`${money(m, 'sourceAmount', 'sourceCurrency')} → ${money(m, 'targetAmount', 'targetCurrency')}`],
+    ...(m.flag('dynamic') ? { note: say.rateMayChange } : {}),
   }),
   KEY_VALUE: (m) => {
     m.known('format', { TEXT: '', DATE: '', NUMBER: '', ACCOUNT: '' });
     return { label: '', lines: [needed(m.words('value', true))] };
   },
-  NOTE: (m) => ({ label: 'Note', lines: [needed(m.words('value', true))] }),
+  NOTE: (m, say) => ({ label: say.note, lines: [needed(m.words('value', true))] }),
   HEADING: () => ({ kind: 'heading', label: '', lines: [] }),
-  ALERT: (m) => {
-    const level = m.known('alertType', levels);
-    return { kind: 'alert', label: level ?? 'Information', warn: level === levels['WARNING'] || level === levels['ERROR'], lines: [needed(m.words('value', true))] };
+  ALERT: (m, say) => {
+    const level = m.known('alertType', { SUCCESS: say.success, INFO: say.information, WARNING: say.warning, ERROR: say.error });
+    return { kind: 'alert', label: level ?? say.information, warn: level === say.warning || level === say.error, lines: [needed(m.words('value', true))] };
   },
-  PARTY_INFO: (m) => {
-    const lines = [needed(m.words('name')), m.words('description', true), m.address('websiteUrl', 'Website: ')];
-    const logo = m.address('logoUrl', 'Logo: ');
-    return { label: 'Party', lines: [...lines, logo], ...(logo === undefined ? {} : { note: isNotLoaded }) };
+  PARTY_INFO: (m, say) => {
+    const lines = [needed(m.words('name')), m.words('description', true), m.address('websiteUrl', (at) => say.named(say.website, at))];
+    const logo = m.address('logoUrl', (at) => say.named(say.logo, at));
+    return { label: say.party, lines: [...lines, logo], ...(logo === undefined ? {} : { note: say.notLoaded }) };
   },
-  IMAGE: (m) => ({ kind: 'address', label: 'Picture', lines: [needed(m.address('thumbnailUrl', '')), m.address('originalUrl', '')], note: isNotLoaded }),
-  CHOICE: (m) => ({ label: 'Choice', lines: m.options() }),
+  IMAGE: (m, say) => ({ kind: 'address', label: say.picture, lines: [needed(m.address('thumbnailUrl')), m.address('originalUrl')], note: say.notLoaded }),
+  CHOICE: (m, say) => ({ label: say.choice, lines: m.options() }),
 };
 
 function needed(value: string | undefined): string {
@@ -149,17 +177,17 @@ function money(m: Members, amount: string, currency: string): string {
   return `${needed(m.word(amount))} ${needed(m.word(currency))}`;
 }
 
-function attributeRow(attribute: unknown): Row {
+function attributeRow(attribute: unknown, say: FormWords): Row {
   try {
-    return drawn(attribute);
+    return drawn(attribute, say);
   } catch (error) {
     if (!(error instanceof Unread)) throw error;
-    return { kind: 'json', label: 'Attribute', value: asJSON(attribute) };
+    return { kind: 'json', label: say.attribute, value: asJSON(attribute) };
   }
 }
 
 /** Draws an attribute. Throws {@link Unread}. */
-function drawn(attribute: unknown): Row {
+function drawn(attribute: unknown, say: FormWords): Row {
   if (!isObject(attribute)) throw new Unread();
   const { type, ...others } = attribute;
   const draw = typeof type === 'string' && Object.hasOwn(kinds, type) ? kinds[type] : undefined;
@@ -167,9 +195,9 @@ function drawn(attribute: unknown): Row {
   const m = new Members(others);
   const id = m.word('id');
   const given = m.words('label', type === 'HEADING');
-  const { kind = 'text', label, lines, ...more } = draw(m);
+  const { kind = 'text', label, lines, ...more } = draw(m, say);
   const value = [...lines, ...m.rest()].filter((line) => line !== undefined);
   if (kind === 'heading') return { kind, label: '', value: [needed(given ?? id), ...value].join('\n'), ...more };
-  const named = kind === 'alert' && given !== undefined ? `${label}: ${given}` : given ?? (label === '' ? id : label);
+  const named = kind === 'alert' && given !== undefined ? say.named(label, given) : given ?? (label === '' ? id : label);
   return { kind, label: needed(named), value: value.join('\n'), ...more };
 }

@@ -1,7 +1,9 @@
 // The view of a review: what is to be approved, drawn from the rows that the authenticator shows too, and the choices how.
 import type { Row } from '../authenticator/display.js';
 import { formRows } from '../authenticator/form.js';
+import type { FormWords } from '../authenticator/form.js';
 import { button, h, setText } from '../sdk/src/element/dom.js';
+import type { Translate } from '../sdk/src/element/texts.js';
 import { frame, purpose } from '../sdk/src/element/view.js';
 import type { Scene, View } from '../sdk/src/element/view.js';
 import type { ReviewQuestion } from './flow.js';
@@ -30,18 +32,32 @@ interface Detail extends Row {
 
 /** The title of a form; '' when it has none. */
 export function titleOf(form: unknown): string {
-  return partsOf(form).title;
+  return isObject(form) && 'title' in form ? textsOf({ title: form['title'] }).join(' ') : '';
 }
 
-function partsOf(form: unknown): Parts {
+function partsOf({ t }: Scene, form: unknown): Parts {
   if (!isObject(form)) return { title: '', words: [], details: [] };
-  const { title, greeting, summary, attributes, ...other } = form;
-  const say = (part: Record<string, unknown>): string[] => formRows(part).map((row) => row.value);
-  const listed = Array.isArray(attributes) ? attributes : [];
-  const details = listed.flatMap((a: unknown) => formRows({ attributes: [a] }).map((row) => ({ ...row, main: isObject(a) && a['type'] === 'AMOUNT' })));
-  const unlisted = formRows(listed === attributes || attributes === undefined ? other : { ...other, attributes }).map((row) => ({ ...row, main: false }));
-  return { title: title === undefined ? '' : say({ title }).join(' '), words: say({ ...(greeting === undefined ? {} : { greeting }), ...(summary === undefined ? {} : { summary }) }),
-    details: [...details, ...unlisted] };
+  const { title: _, attributes = [], ...other } = form;
+  const said = Object.fromEntries(Object.entries(other).filter(([name]) => name === 'greeting' || name === 'summary'));
+  const unknown = Object.fromEntries(Object.entries(other).filter(([name]) => !(name in said)));
+  const rows = (part: unknown, main: boolean): Detail[] => formRows(part, wordsOf(t)).map((row) => ({ ...row, main }));
+  const details = Array.isArray(attributes) ? attributes.flatMap((a: unknown) => rows({ attributes: [a] }, isObject(a) && a['type'] === 'AMOUNT')) : rows({ attributes }, false);
+  return { title: titleOf(form), words: textsOf(said), details: [...details, ...rows(unknown, false)] };
+}
+
+/** What the parts of a form say that are sentences. */
+function textsOf(part: Record<string, unknown>): string[] {
+  return formRows(part).map((row) => row.value);
+}
+
+/** What is said of a form, in the page's language. */
+function wordsOf(t: Translate): FormWords {
+  return {
+    form: t('moreDetails'), greeting: '', summary: '', attribute: t('moreDetails'),
+    amount: t('formAmount'), conversion: t('formConversion'), note: t('formNote'), party: t('formParty'), website: t('formWebsite'), logo: t('formLogo'),
+    picture: t('formPicture'), choice: t('formChoice'), success: t('formSuccess'), information: t('formInformation'), warning: t('formWarning'), error: t('formError'),
+    rateMayChange: t('formRate'), notLoaded: t('formNotLoaded'), named: (name, value) => name + t('formValue', { value }),
+  };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -51,13 +67,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** What is to be approved, and how. */
 export function reviewView(plain: Scene, conduct: ReviewConduct, { form, choices, notYou, failed = '' }: ReviewQuestion): View {
   const { t } = plain;
-  const { title, words, details } = partsOf(form);
+  const { title, words, details } = partsOf(plain, form);
   const scene = { ...plain, brand: { ...plain.brand, ask: title } };
   const wrong = h('p', { part: 'message message-failed', class: 'message failed', role: 'alert' });
   setText(wrong, failed);
   const { panel, heading } = frame(scene, 'review', purpose(scene),
     ...words.map((text) => h('p', { part: 'text', class: 'said' }, isolated(text))),
-    ...listsOf(scene, details),
+    ...listsOf(details),
     h('p', { part: 'text help', class: 'help' }, t('reviewHelp')),
     h('div', { class: 'trouble' }, wrong),
     choicesOf(scene, conduct, choices),
@@ -76,7 +92,7 @@ function choicesOf({ t }: Scene, conduct: ReviewConduct, choices: ReviewQuestion
 }
 
 /** The details, headings and alerts standing between lists of what has a name. */
-function listsOf(scene: Scene, details: readonly Detail[]): HTMLElement[] {
+function listsOf(details: readonly Detail[]): HTMLElement[] {
   const out: HTMLElement[] = [];
   let list: HTMLElement | undefined;
   for (const detail of details) {
@@ -84,7 +100,7 @@ function listsOf(scene: Scene, details: readonly Detail[]): HTMLElement[] {
     if (!isListed) list = undefined;
     else if (list === undefined) out.push(list = h('dl', { class: 'details' }));
     if (list === undefined) out.push(standing(detail));
-    else list.append(named(scene, detail));
+    else list.append(named(detail));
   }
   return out;
 }
@@ -97,11 +113,9 @@ function standing({ kind, label, value, note, warn }: Row): HTMLElement {
 }
 
 /** What has a name. */
-function named({ t }: Scene, { kind, label, value, note, main, id }: Detail): HTMLElement {
-  // Of what cannot be read the row's name is not the service's word.
-  const name = kind === 'json' && label === 'Attribute' ? t('moreDetails') : label;
-  return h('div', { class: main ? `${kind} main` : kind, 'data-testid': id },
-    h('dt', {}, isolated(name)), h('dd', {}, isolated(value), note !== undefined && h('span', { class: 'help' }, note)));
+function named({ kind, label, value, note, main }: Detail): HTMLElement {
+  return h('div', { class: main ? `${kind} main` : kind },
+    h('dt', {}, isolated(label)), h('dd', {}, isolated(value), note !== undefined && h('span', { class: 'help' }, note)));
 }
 
 /** A text of unknown origin, whose writing direction cannot spill into what stands around it. */
@@ -112,6 +126,8 @@ function isolated(text: string): HTMLElement {
 /** What the view needs beyond the element's own style sheet. */
 export const reviewStyles = `
 .said, .details dd, .alert p { white-space: pre-line; }
+/* Each line reads in its own direction: a name of ours may stand before a text of the service's. */
+.review bdi { unicode-bidi: plaintext; }
 .details { margin: 1.25rem 0; }
 .details > div { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); gap: .125rem 1rem; padding-block: .625rem; border-block-start: 1px solid var(--_line); }
 .details > div:last-child { border-block-end: 1px solid var(--_line); }

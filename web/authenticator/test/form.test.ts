@@ -1,6 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { formRows } from '../form.js';
+import type { FormWords } from '../form.js';
 
 /** The rows of attributes: kind, label and value. */
 const shown = (...attributes: unknown[]) => formRows({ attributes }).map(({ kind, label, value }) => [kind, label, value]);
@@ -70,4 +71,20 @@ test('what is not known of a known kind is shown as it is', () => {
     { type: 'NOTE', value: 'a', more: {} }, { type: 'KEY_VALUE', value: 'a' }, { type: 'HEADING' }, { type: 'CHOICE' }, { type: 'CHOICE', options: [{ id: 'a', label: 'b', more: 1 }] },
     { type: 'IMAGE', thumbnailUrl: 1 }, { type: 'PARTY_INFO', description: 'a' }, { type: 'NOTE', value: 'a', id: {} }];
   for (const attribute of unread) assert.deepEqual(shown(attribute), [['json', 'Attribute', JSON.stringify(attribute, null, 1)]]);
+});
+
+test('what is said beside a form’s own words can be said in others', () => {
+  const words = ['form', 'greeting', 'summary', 'attribute', 'amount', 'conversion', 'note', 'success', 'information', 'warning', 'error', 'party', 'website', 'logo',
+    'picture', 'choice', 'rateMayChange', 'notLoaded'] as const;
+  const say = { ...Object.fromEntries(words.map((w) => [w, `<${w}>`])), named: (name: string, text: string) => `${name}=${text}` } as FormWords;
+  const at = 'https://shop.example/';
+  const attributes = [
+    { type: 'AMOUNT', amount: '1', currency: 'EUR' }, { type: 'AMOUNT_CONVERSION', sourceAmount: '1', sourceCurrency: 'EUR', targetAmount: '2', targetCurrency: 'CZK', dynamic: true },
+    { type: 'NOTE', value: 'n' }, ...['SUCCESS', 'INFO', 'WARNING', 'ERROR'].map((alertType) => ({ type: 'ALERT', alertType, label: 'l', value: 'v' })), { type: 'ALERT', value: 'v' },
+    { type: 'PARTY_INFO', name: 'p', websiteUrl: at, logoUrl: at }, { type: 'IMAGE', thumbnailUrl: at }, { type: 'CHOICE', options: [] }, { type: 'NEWER' },
+  ];
+  const lines = [...formRows({ title: 't', greeting: 'g', summary: 's', attributes }, say), ...formRows(7, say)].map((r) => [r.label, r.value, r.note ?? ''].join(' '));
+  assert.deepEqual(words.filter((w) => !lines.some((line) => line.includes(`<${w}>`))), []);
+  assert.deepEqual(lines.slice(6, 8), ['<success>=l v ', '<information>=l v ']);
+  assert.doesNotMatch(lines.join('\n'), /Amount|Website|Picture|Warning|rate may|not loaded/);
 });
