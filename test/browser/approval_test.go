@@ -284,10 +284,11 @@ const kinds = `{"title":"Change of <b>standing</b> order","greeting":{"id":"g","
 	{"type":"AMOUNT","id":"amount","label":"Amount","amount":"100","currency":"EUR"},
 	{"type":"AMOUNT_CONVERSION","id":"conversion","label":"At today’s rate","dynamic":true,"sourceAmount":"100","sourceCurrency":"EUR","targetAmount":"2512.50","targetCurrency":"CZK"},
 	{"type":"HEADING","id":"heading","label":"The payee"},
-	{"type":"PARTY_INFO","id":"party","label":"Party","name":"Acme Shop <script>alert(1)</script>","description":"A shop in Prague","websiteUrl":"https://shop.example"},
+	{"type":"PARTY_INFO","id":"party","label":"Party","name":"Acme Shop <script>alert(1)</script>","description":"A shop in Prague","websiteUrl":"https://shop.example/"},
 	{"type":"KEY_VALUE","id":"account","label":"To account","value":"DE89370400440532013000"},
 	{"type":"ALERT","id":"alert","alertType":"WARNING","label":"You have not paid here before","value":"Check the account."},
 	{"type":"IMAGE","id":"image","label":"Invoice","thumbnailUrl":"https://shop.example/i.png"},
+	{"type":"CHOICE","id":"choice","label":"From account","options":[{"id":"1","label":"Current"},{"id":"2","label":"Savings"}],"selected":"2"},
 	{"type":"NOTE","id":"note","label":"Note","value":"Rent &amp; <img src=x onerror=alert(1)>"}]}`
 
 // Every kind of attribute is readable, and no text becomes markup.
@@ -295,8 +296,8 @@ func TestApprovalOfEveryKind(t *testing.T) {
 	s := newShop(t)
 	page := s.visit(newProfile(t), s.order("tokenId", "tok_AAECAwQFBgcICQoLDA0ODw", "form", json.RawMessage(kinds)))
 	page.seeElement(goOn)
-	for _, text := range []string{"Change of <b>standing</b> order", "Dear Ms Doe,", "Please look at\nboth parts.", "100 EUR", "2512.50", "The payee", "Acme Shop <script>alert(1)</script>",
-		"You have not paid here before", "Check the account.", "https://shop.example/i.png", "Rent &amp; <img src=x onerror=alert(1)>"} {
+	for _, text := range []string{"Change of <b>standing</b> order", "Dear Ms Doe,", "Please look at\nboth parts.", "100 EUR → 2512.50 CZK", "The rate may still change.", "The payee", "Acme Shop <script>alert(1)</script>",
+		"Warning: You have not paid here before", "Check the account.", "Website: https://shop.example/", "https://shop.example/i.png", "✓ Savings", "Rent &amp; <img src=x onerror=alert(1)>"} {
 		page.see(text)
 	}
 	if n := eval[int](page.tab, `look.find('.panel').querySelectorAll('b, script, img').length`); n != 0 {
