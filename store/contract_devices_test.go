@@ -218,17 +218,18 @@ func callsPhones(t *testing.T, b backend) {
 	old := listening(t, r.another(func(o *Options) { o.Master = master(t, 2, 1) }), alice.ID)
 	r.started(asked(alice.ID))
 	for _, x := range []*switchboard{one, two, old} {
-		eventually(t, "the start is heard of", func() bool { return x.calls(alice.ID) == 1 })
+		eventually(t, "the start is heard of", func() bool { return x.calls(alice.ID) >= 1 })
 	}
 	r.started()                           // of nobody
 	r.started(asked(device.NewTokenID())) // of somebody unknown
 	check(t, r.SwapIdentity(t.Context(), bob, bob.SetStatus(device.Revoked)))
-	eventually(t, "the revocation is heard of", func() bool { return two.calls(bob.ID) == 1 })
+	eventually(t, "the revocation is heard of", func() bool { return two.calls(bob.ID) >= 1 })
 	next, err := alice.RenameDevice(alice.Devices[0].ID, "Alice's old phone")
 	check(t, err)
 	check(t, r.SwapSpending(t.Context(), alice, next, alice.Devices[0].ID, newNonce(), r.Now().Add(time.Minute)))
-	eventually(t, "the new name is heard of", func() bool { return one.calls(alice.ID) == 2 && two.calls(alice.ID) == 2 })
-	if one.calls(bob.ID) != 0 || two.calls("") != 3 {
+	// A call may come twice, for it only says that there is something to read.
+	eventually(t, "the new name is heard of", func() bool { return one.calls(alice.ID) >= 2 && two.calls(alice.ID) >= 2 })
+	if one.calls(bob.ID) != 0 || two.calls("") != two.calls(alice.ID)+two.calls(bob.ID) {
 		t.Errorf("%d calls of bob where he is not, %d in all where both are", one.calls(bob.ID), two.calls(""))
 	}
 }
