@@ -46,6 +46,9 @@ func (svc *Service) answer(ctx context.Context, v view, m Message, from Requeste
 	if err != nil {
 		return Answer{}, false, err
 	}
+	if !due && v.lost() {
+		return Answer{}, false, fmt.Errorf("%w: %s at %s", errUnknown, v.o.Name, v.o.Step)
+	}
 	if !due {
 		p = v.decide(m)
 		if m.Type == Init && v.o.Result == Continue && !v.o.Shown {
@@ -59,11 +62,7 @@ func (svc *Service) answer(ctx context.Context, v view, m Message, from Requeste
 
 // look reads what an operation's answers are decided from.
 func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
-	flow, ok := svc.Flows[o.Name]
-	if !ok {
-		return v, fmt.Errorf("%w: %s", errUnknown, o.Name)
-	}
-	v = view{flow: flow, now: svc.Now()}
+	v = view{flow: svc.Flows[o.Name], now: svc.Now()}
 	party, _ := svc.Parties.Party(o.Service)
 	v.scans = slices.Contains(party.Modes, session.Scan)
 	v = v.at(o)
@@ -88,8 +87,13 @@ func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
 // has ended, or time has. due is false if nothing has. The error is that of an
 // approval without proof.
 func (svc *Service) settle(v view, m Message) (p plan, due bool, err error) {
-	if v.o.Result != Continue {
+	switch {
+	case v.o.Result != Continue:
 		return p, false, nil
+	case v.lost() && v.now.Before(v.o.ExpiresAt):
+		return p, false, nil // a node that knows its flow will
+	case v.lost():
+		return v.end(m, causeExpired), true, nil
 	}
 	how, why := v.tried()
 	switch {

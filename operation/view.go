@@ -26,6 +26,14 @@ func (v view) at(o Operation) view {
 	return view{o: o, flow: v.flow, step: step, scans: v.scans, now: v.now}
 }
 
+// lost says that this node does not know the flow of an operation, or that the flow
+// has not the step any more: the configuration was changed meanwhile, or is being
+// changed, node by node.
+func (v view) lost() bool {
+	_, known := v.flow.step(v.o.Step)
+	return v.o.Result == Continue && !known
+}
+
 // A cause says why an operation has failed, as the audit stream has it.
 type cause string
 
