@@ -146,7 +146,7 @@ func (v view) decide(m Message) plan {
 func (v view) offered(m Method) (method, bool) {
 	x, known := methods()[m]
 	_, listed := v.step.way(m)
-	beside := m == ByPhone && v.identifies() || m == ByName && v.mayRename()
+	beside := m == ByPhone && v.mayScan() || m == ByName && v.mayRename()
 	return x, known && (listed || beside) && !slices.Contains(v.o.Closed, m)
 }
 

@@ -21,14 +21,19 @@ const (
 // one is a mistake that the page tells.
 const userMost = 256
 
-func (identify) label() Text    { return labelByName }
-func (identify) factor() bool   { return false }
-func (identify) tries() int     { return 0 }
-func (identify) open(view) bool { return true }
+func (identify) label() Text  { return labelByName }
+func (identify) factor() bool { return false }
+func (identify) tries() int   { return 0 }
+
+// open: as long as it is not known whose operation it is.
+func (identify) open(v view) bool { return !v.o.Named && v.o.Approval == nil }
 
 // start takes the name: in its step and after it, because the name may have been
 // another's.
-func (identify) start(v view, m Message) plan {
+func (i identify) start(v view, m Message) plan {
+	if !i.open(v) {
+		return plan{answer: refused(m, OutOfStep)}
+	}
 	user := strings.TrimSpace(m.User)
 	if user == "" || len(user) > userMost {
 		return plan{answer: v.failure(m, nameMissing)}

@@ -10,8 +10,8 @@ type method interface {
 	// tries is how often it may be tried in one operation; 0: as often as one
 	// likes.
 	tries() int
-	// open says whether it can be taken as things stand. It must not tell whether
-	// there is anybody of the subject's name.
+	// open says whether it can be taken in the view's step as things stand. It must
+	// not tell whether there is anybody of the subject's name.
 	open(v view) bool
 	// start and verify answer the messages of these types.
 	start(v view, m Message) plan

@@ -5,10 +5,15 @@ package operation
 type review struct{}
 
 // label: it is never offered, for its step offers the methods of the next.
-func (review) label() Text    { return "" }
-func (review) factor() bool   { return false }
-func (review) tries() int     { return 0 }
-func (review) open(view) bool { return true }
+func (review) label() Text  { return "" }
+func (review) factor() bool { return false }
+func (review) tries() int   { return 0 }
+
+// open: as long as there is something to choose.
+func (review) open(v view) bool {
+	n, ok := v.flow.next(v.step.Name)
+	return ok && v.open(n)
+}
 
 func (review) start(_ view, m Message) plan  { return plan{answer: refused(m, OutOfStep)} }
 func (review) verify(_ view, m Message) plan { return plan{answer: refused(m, OutOfStep)} }

@@ -74,7 +74,8 @@ func (v view) reviews() bool {
 func (v view) takes(s FlowStep, m Method) bool {
 	_, listed := s.way(m)
 	x, known := methods()[m]
-	return listed && known && !slices.Contains(v.o.Closed, m) && x.open(v)
+	in := view{o: v.o, flow: v.flow, step: s, s: v.s, scans: v.scans, now: v.now}
+	return listed && known && !slices.Contains(v.o.Closed, m) && x.open(in)
 }
 
 // open says whether some method takes a step.
@@ -109,14 +110,21 @@ func (v view) ways() []Offer {
 // which identifies too; and another name, as long as nobody has proven to be who
 // they are.
 func (v view) beside() []Method {
-	n, _ := v.flow.next(v.step.Name)
-	switch _, phones := n.way(ByPhone); {
-	case v.identifies() && phones && v.scans:
+	switch {
+	case v.mayScan() && v.scans:
 		return []Method{ByPhone}
 	case !v.identifies() && v.mayRename():
 		return []Method{ByName}
 	}
 	return nil
+}
+
+// mayScan says whether a phone may take the step that asks who it is, together with
+// the one after it.
+func (v view) mayScan() bool {
+	n, _ := v.flow.next(v.step.Name)
+	_, phones := n.way(ByPhone)
+	return v.identifies() && phones
 }
 
 // mayRename says whether the user may still tell another name: in the step after
