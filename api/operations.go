@@ -232,8 +232,8 @@ func (h *Handler) viewed(party session.RelyingParty, o operation.Operation) Oper
 		Steps: []OperationStep{}, StepResult: string(o.How), CreatedAt: stamp(o.CreatedAt), ExpiresAt: stamp(o.ExpiresAt),
 		URL: h.Issuer + "/login?operation=" + string(o.ID), History: []OperationEntry{}, Proof: proofOf(party, o),
 	}
-	if o.Subject != "" {
-		v.TokenID = string(party.Subject(o.Subject))
+	if who := o.About(); who != "" {
+		v.TokenID = string(party.Subject(who))
 	}
 	for _, m := range h.Operations.Due(o) {
 		v.Steps = append(v.Steps, OperationStep{string(o.Step), string(m)})

@@ -177,7 +177,8 @@ func (svc *Service) GiveUp(ctx context.Context, service string, id ID) (Operatio
 // first; the service names the user as it knows them.
 func (svc *Service) Of(ctx context.Context, service string, user device.TokenID) ([]Operation, error) {
 	party, _ := svc.Parties.Party(service)
-	ids, err := svc.Store.OperationsOf(ctx, service, party.Identity(user).Canonical())
+	who := party.Identity(user).Canonical()
+	ids, err := svc.Store.OperationsOf(ctx, service, who)
 	if err != nil {
 		return nil, err
 	}
@@ -190,8 +191,11 @@ func (svc *Service) Of(ctx context.Context, service string, user device.TokenID)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, o)
+		if o.About() == who {
+			out = append(out, o)
+		}
 	}
+	slices.SortStableFunc(out, func(a, b Operation) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return out, nil
 }
 

@@ -63,7 +63,7 @@ func (m *memory) OperationsOf(_ context.Context, service string, subject device.
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, o := range m.operations {
-		if o.ByService && o.Service == service && o.Subject == subject {
+		if o.ByService && o.Service == service && o.About() == subject {
 			ids = append(ids, id)
 		}
 	}

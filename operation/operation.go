@@ -149,13 +149,25 @@ type Store interface {
 	// Operation reads one. ErrNotFound.
 	Operation(ctx context.Context, id ID) (Operation, error)
 	// OperationsOf gives the ids of a service's operations that are about an
-	// identity, at most 100, the newest first.
+	// identity (see [Operation.About]), each once; of more than 100, those that
+	// end last. One may be about another identity, or there no more.
 	OperationsOf(ctx context.Context, service string, subject device.TokenID) ([]ID, error)
 	// TakeTurn makes an operation the one that a browser login is at, and gives
 	// the one before it; empty: there was none.
 	TakeTurn(ctx context.Context, login string, id ID, until time.Time) (before ID, err error)
 	// SwapOperation writes next if the stored version is old's. ErrConflict, ErrNotFound.
 	SwapOperation(ctx context.Context, old, next Operation) error
+}
+
+// About is who the service may know the operation to be about: whom it named, or
+// who has proven to be there. Who only told a name in a page is nobody yet, or
+// anybody could put operations on another's list, and a service that knows its users
+// by ids of their own could have the id of every name worked out.
+func (o Operation) About() device.TokenID {
+	if o.Named || o.Approval != nil {
+		return o.Subject
+	}
+	return ""
 }
 
 // tried is how often a method was tried.

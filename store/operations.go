@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,7 +50,7 @@ func (st *Store) CreateOperation(ctx context.Context, o operation.Operation) err
 	if err == nil && done != recordWritten {
 		err = operation.ErrConflict
 	}
-	if err != nil {
+	if err != nil || o.About() == "" {
 		return err
 	}
 	return st.listOperation(ctx, o)
@@ -61,10 +62,10 @@ const operationsMost = 100
 // listOperation puts a back end's operation on the list of those about somebody.
 // The ids are sealed: whoever opens an operation first has it.
 func (st *Store) listOperation(ctx context.Context, o operation.Operation) error {
-	if !o.ByService || o.Subject == "" {
+	if !o.ByService {
 		return nil
 	}
-	key := st.operationList(st.Master.First(), o.Service, o.Subject)
+	key := st.operationList(st.Master.First(), o.Service, o.About())
 	until := st.operationEnds(o).Truncate(time.Millisecond)
 	pipe := st.db.Pipeline()
 	pipe.ZRemRangeByScore(ctx, key, "-inf", strconv.FormatInt(st.Now().UnixMilli(), 10))
@@ -92,7 +93,9 @@ func (st *Store) OperationsOf(ctx context.Context, service string, subject devic
 				st.tampered(ctx, "operation list", err)
 				continue
 			}
-			ids = append(ids, operation.ID(plain))
+			if id := operation.ID(plain); !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
 		}
 	}
 	return ids, nil
@@ -153,8 +156,10 @@ func (st *Store) SwapOperation(ctx context.Context, old, next operation.Operatio
 		return operation.ErrNotFound
 	case done == recordChanged:
 		return operation.ErrConflict
-	case next.Subject != old.Subject:
-		return st.listOperation(ctx, next)
+	case next.About() != "" && next.About() != old.About():
+		// The change is made, and must not look as if it were not; an operation
+		// that is missing on a list is there under its id.
+		_ = st.listOperation(ctx, next)
 	}
 	return nil
 }
