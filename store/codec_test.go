@@ -256,7 +256,7 @@ func TestCutRecords(t *testing.T) {
 	if _, err := decodeSession(append(record, 0)); err == nil {
 		t.Error("a session with a byte behind it is one")
 	}
-	other := append([]byte{silentSchema + 1}, record[1:]...)
+	other := append([]byte{ownedSchema + 1}, record[1:]...)
 	if _, err := decodeSession(other); err == nil {
 		t.Error("a session of another schema is read as one of this")
 	}
