@@ -55,43 +55,76 @@ var (
 // for the back end to ask about.
 const BackendKeep = 24 * time.Hour
 
+// repeatSpare is how long before its operation an idempotency key is forgotten, so
+// that none leads to what is there no more.
+const repeatSpare = 10 * time.Second
+
 // Create begins an operation for a back end. It is not shown anywhere yet: the
 // first browser that opens its page has it. [ErrUnknown], [ErrNobody],
 // session.ErrScope, session.ErrIdempotency, session.ErrFull.
 func (svc *Service) Create(ctx context.Context, w Order) (Operation, error) {
+	ctx = context.WithoutCancel(ctx)
 	o, err := svc.ordered(w)
 	if err != nil {
 		return Operation{}, err
 	}
-	if w.Repeat == "" {
-		return o, svc.create(ctx, o)
+	if w.Repeat != "" {
+		return svc.once(ctx, w, o)
 	}
+	if err := svc.Store.CreateOperation(ctx, o); err != nil {
+		return Operation{}, err
+	}
+	return o, svc.begun(ctx, o)
+}
+
+// once begins the operation of an idempotency key, or gives the one that it began
+// before. One that lost against another with the key, or whose caller was told of a
+// failure, is nobody's: its id was told to nobody, and it stands on no list.
+func (svc *Service) once(ctx context.Context, w Order, o Operation) (Operation, error) {
 	key := strings.Join([]string{"operation", w.Service, w.Repeat}, "\n")
 	id, body, known, err := svc.Repeats.RecallOperation(ctx, key)
 	if err != nil {
 		return Operation{}, err
 	}
 	if !known {
-		if err := svc.create(ctx, o); err != nil {
+		if err := svc.Store.CreateOperation(ctx, o); err != nil {
 			return Operation{}, err
 		}
-		id, body, err = svc.Repeats.RememberOperation(ctx, key, o.ID, w.Body, o.ExpiresAt.Sub(o.CreatedAt)+BackendKeep)
-		if err != nil || id == o.ID {
-			return o, err
+		id, body, err = svc.Repeats.RememberOperation(ctx, key, o.ID, w.Body, o.ExpiresAt.Sub(o.CreatedAt)+BackendKeep-repeatSpare)
+		if err != nil {
+			return Operation{}, err
 		}
-		// Another request with the key was quicker; nobody has this one's id.
+		if id == o.ID {
+			return o, svc.begun(ctx, o)
+		}
 	}
 	if body != w.Body {
 		return Operation{}, session.ErrIdempotency
 	}
-	return svc.present(ctx, id)
+	if o, err = svc.present(ctx, id); err != nil {
+		return Operation{}, err
+	}
+	return o, svc.listed(ctx, o)
 }
 
-func (svc *Service) create(ctx context.Context, o Operation) error {
-	if err := svc.Store.CreateOperation(ctx, o); err != nil {
+// begun lists an operation and puts it on record.
+func (svc *Service) begun(ctx context.Context, o Operation) error {
+	if err := svc.Store.ListOperation(ctx, o); err != nil {
 		return err
 	}
 	return svc.record(ctx, o, audit.OperationStarted, o.Name)
+}
+
+// listed makes up for a node that was stopped before it had listed an operation.
+func (svc *Service) listed(ctx context.Context, o Operation) error {
+	if o.About() == "" {
+		return nil
+	}
+	ids, err := svc.Store.OperationsOf(ctx, o.Service, o.About())
+	if err != nil || slices.Contains(ids, o.ID) {
+		return err
+	}
+	return svc.Store.ListOperation(ctx, o)
 }
 
 // ordered makes the operation of an order.
@@ -119,10 +152,15 @@ func (svc *Service) ordered(w Order) (Operation, error) {
 
 // Ask gives an operation of a service as it stands now. ErrNotFound.
 func (svc *Service) Ask(ctx context.Context, service string, id ID) (Operation, error) {
+	return svc.owned(ctx, svc.present, service, id)
+}
+
+// owned reads an operation for the service whose back end began it.
+func (svc *Service) owned(ctx context.Context, read func(context.Context, ID) (Operation, error), service string, id ID) (Operation, error) {
 	if !id.WellFormed() {
 		return Operation{}, ErrNotFound
 	}
-	o, err := svc.present(ctx, id)
+	o, err := read(ctx, id)
 	if err == nil && (o.Service != service || !o.ByService) {
 		return Operation{}, ErrNotFound
 	}
@@ -150,25 +188,32 @@ func (svc *Service) Due(o Operation) (out []Method) {
 func (svc *Service) GiveUp(ctx context.Context, service string, id ID) (Operation, error) {
 	ctx = context.WithoutCancel(ctx)
 	for range tries {
-		o, err := svc.Ask(ctx, service, id)
-		switch {
-		case err != nil:
+		o, err := svc.owned(ctx, svc.Store.Operation, service, id)
+		if err != nil {
 			return o, err
-		case o.Result == Failed && o.Reason == string(causeCancelled):
-			return o, nil
-		case o.Result != Continue:
-			return o, ErrFinished
 		}
 		v, err := svc.look(ctx, o)
 		if err != nil {
 			return o, err
 		}
-		p := v.end(Message{}, causeCancelled)
-		p.by = session.ByService
-		a, err := svc.carryOut(ctx, v, p, Message{}, Requester{})
-		if !errors.Is(err, ErrConflict) {
-			return a.Operation, err
+		p, due, err := svc.settle(v, Message{})
+		switch {
+		case err != nil:
+			return o, err
+		case due: // what was decided before goes first
+		case o.Result == Failed && o.Reason == string(causeCancelled):
+			return o, nil
+		case o.Result != Continue:
+			return o, ErrFinished
+		default:
+			p = v.end(Message{}, causeCancelled)
+			p.by = session.ByService
 		}
+		a, err := svc.carryOut(ctx, v, p, Message{}, Requester{})
+		if errors.Is(err, ErrConflict) || err == nil && due {
+			continue
+		}
+		return a.Operation, err
 	}
 	return Operation{}, ErrConflict
 }

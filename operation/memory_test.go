@@ -22,11 +22,14 @@ type memory struct {
 	operations map[ID]Operation
 	repeats    map[string]repeat
 	turns      map[string]ID
+	listed     []ID
 
 	// full is what Create gives; conflicts is how many swaps of an operation
 	// still find that another was quicker.
 	full      error
 	conflicts int
+	// unlisted is what ListOperation gives.
+	unlisted error
 	// reads counts the operations asked for.
 	reads int
 }
@@ -48,6 +51,18 @@ func (m *memory) CreateOperation(_ context.Context, o Operation) error {
 	return nil
 }
 
+func (m *memory) ListOperation(_ context.Context, o Operation) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.unlisted != nil {
+		return m.unlisted
+	}
+	if o.About() != "" {
+		m.listed = append(m.listed, o.ID)
+	}
+	return nil
+}
+
 func (m *memory) Operation(_ context.Context, id ID) (Operation, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,8 +77,8 @@ func (m *memory) Operation(_ context.Context, id ID) (Operation, error) {
 func (m *memory) OperationsOf(_ context.Context, service string, subject device.TokenID) (ids []ID, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for id, o := range m.operations {
-		if o.ByService && o.Service == service && o.About() == subject {
+	for _, id := range m.listed {
+		if o := m.operations[id]; o.ByService && o.Service == service && o.About() == subject {
 			ids = append(ids, id)
 		}
 	}
@@ -111,6 +126,9 @@ func (m *memory) SwapOperation(_ context.Context, old, next Operation) error {
 		return ErrConflict
 	}
 	m.operations[next.ID] = next
+	if next.About() != "" && next.About() != old.About() {
+		m.listed = append(m.listed, next.ID)
+	}
 	return nil
 }
 

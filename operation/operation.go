@@ -146,6 +146,10 @@ var (
 type Store interface {
 	// CreateOperation writes a new one with its lifetime.
 	CreateOperation(ctx context.Context, o Operation) error
+	// ListOperation puts one of a back end on the list of those about an identity
+	// (see [Operation.About]). Whom it comes to be about later, it is listed for
+	// by the swap that says so.
+	ListOperation(ctx context.Context, o Operation) error
 	// Operation reads one. ErrNotFound.
 	Operation(ctx context.Context, id ID) (Operation, error)
 	// OperationsOf gives the ids of a service's operations that are about an

@@ -187,6 +187,7 @@ func (r *rig) ordered(service string, user device.TokenID, change ...func(*opera
 		f(&o)
 	}
 	check(r.t, r.CreateOperation(r.t.Context(), o))
+	check(r.t, r.ListOperation(r.t.Context(), o))
 	return o
 }
 
@@ -237,6 +238,8 @@ func operationsListed(t *testing.T, b backend) {
 	page := r.operating() // begun in a browser, and nobody's to ask about
 	page.Service, page.Subject, page.Named = "acme", alice, true
 	check(t, r.CreateOperation(t.Context(), page))
+	check(t, r.ListOperation(t.Context(), page))
+	check(t, r.ListOperation(t.Context(), first)) // again
 	for _, node := range []*rig{r, r.another()} {
 		node.wantListed("alice's at acme", "acme", alice, last, middle, first)
 		node.wantListed("alice's at other", "other", alice, other)

@@ -50,19 +50,16 @@ func (st *Store) CreateOperation(ctx context.Context, o operation.Operation) err
 	if err == nil && done != recordWritten {
 		err = operation.ErrConflict
 	}
-	if err != nil || o.About() == "" {
-		return err
-	}
-	return st.listOperation(ctx, o)
+	return err
 }
 
 // operationsMost bounds the list of a service's operations about one identity.
 const operationsMost = 100
 
-// listOperation puts a back end's operation on the list of those about somebody.
-// The ids are sealed: whoever opens an operation first has it.
-func (st *Store) listOperation(ctx context.Context, o operation.Operation) error {
-	if !o.ByService {
+// ListOperation implements operation.Store. The ids are sealed: whoever opens an
+// operation first has it.
+func (st *Store) ListOperation(ctx context.Context, o operation.Operation) error {
+	if !o.ByService || o.About() == "" {
 		return nil
 	}
 	key := st.operationList(st.Master.First(), o.Service, o.About())
@@ -159,7 +156,7 @@ func (st *Store) SwapOperation(ctx context.Context, old, next operation.Operatio
 	case next.About() != "" && next.About() != old.About():
 		// The change is made, and must not look as if it were not; an operation
 		// that is missing on a list is there under its id.
-		_ = st.listOperation(ctx, next)
+		_ = st.ListOperation(ctx, next)
 	}
 	return nil
 }
