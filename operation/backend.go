@@ -61,10 +61,11 @@ const repeatSpare = 10 * time.Second
 
 // Create begins an operation for a back end. It is not shown anywhere yet: the
 // first browser that opens its page has it. [ErrUnknown], [ErrNobody],
-// session.ErrScope, session.ErrIdempotency, session.ErrFull.
+// session.ErrScope, session.ErrIdempotency, session.ErrFull; at services that may
+// know session.ErrNotEnrolled, session.ErrRevoked.
 func (svc *Service) Create(ctx context.Context, w Order) (Operation, error) {
 	ctx = context.WithoutCancel(ctx)
-	o, err := svc.ordered(w)
+	o, err := svc.ordered(ctx, w)
 	if err != nil {
 		return Operation{}, err
 	}
@@ -128,7 +129,7 @@ func (svc *Service) listed(ctx context.Context, o Operation) error {
 }
 
 // ordered makes the operation of an order.
-func (svc *Service) ordered(w Order) (Operation, error) {
+func (svc *Service) ordered(ctx context.Context, w Order) (Operation, error) {
 	if _, ok := svc.Flows[w.Name]; !ok {
 		return Operation{}, ErrUnknown
 	}
@@ -147,7 +148,10 @@ func (svc *Service) ordered(w Order) (Operation, error) {
 	if !v.open(v.step) {
 		return o, ErrNobody // whoever it is, has to be named
 	}
-	return o, nil
+	if !o.Named {
+		return o, nil
+	}
+	return o, svc.Sessions.Reveal(ctx, party, o.Subject)
 }
 
 // Ask gives an operation of a service as it stands now. ErrNotFound.

@@ -103,6 +103,38 @@ func TestRefusedOrders(t *testing.T) {
 	}
 }
 
+// Only a service that may know learns that there is nobody of a name; of any other
+// name than ours there is nobody.
+func TestOrderOfNobody(t *testing.T) {
+	r := newRig(t)
+	revoked, gone := r.store.identities[r.bob.token], device.NewTokenID()
+	r.store.identities[r.bob.token] = revoked.SetStatus(device.Revoked)
+	for _, x := range []struct {
+		user  device.TokenID
+		knows error
+	}{{r.alice.token, nil}, {gone, session.ErrNotEnrolled}, {"alice@bank.example", session.ErrNotEnrolled}, {r.bob.token, session.ErrRevoked}, {"", nil}} {
+		for _, pairwise := range []bool{false, true} {
+			for _, may := range []bool{false, true} {
+				r.party("demo", func(p *session.RelyingParty) {
+					p.RevealUnknown, p.Pairwise, p.SubjectKey = may, pairwise, []byte("a subject key of 32 bytes in all")
+				})
+				party, _ := r.svc.Parties.Party("demo")
+				user, want := x.user, error(nil)
+				if x.user.WellFormed() {
+					user = party.Subject(x.user)
+				}
+				if may {
+					want = x.knows
+				}
+				o, err := r.desk("demo").try(named(user))
+				if !errors.Is(err, want) || (err == nil) != o.ID.WellFormed() || err == nil && o.Named != (user != "") {
+					t.Errorf("%q, may know %v, pairwise %v: %+v, %v, want %v", x.user, may, pairwise, o, err, want)
+				}
+			}
+		}
+	}
+}
+
 // An operation is its service's: to every other back end, and to those that are no
 // back ends', it is not there.
 func TestAnothersOperation(t *testing.T) {

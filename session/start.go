@@ -143,10 +143,19 @@ func sorted(scopes []device.Scope) []device.Scope {
 // reveal tells an authenticated service that may know whether there is anybody
 // to ask.
 func (svc *Service) reveal(ctx context.Context, st Start, s Session) error {
-	if !st.Party.RevealUnknown || !st.Authenticated || s.Asked == "" {
+	if !st.Authenticated || s.Asked == "" {
 		return nil
 	}
-	i, err := svc.Devices.Store.Identity(ctx, s.Asked.Canonical())
+	return svc.Reveal(ctx, st.Party, s.Asked)
+}
+
+// Reveal tells a service that has authenticated, if it may know, that there is
+// nobody of an id, which is the identity's own: ErrNotEnrolled, ErrRevoked.
+func (svc *Service) Reveal(ctx context.Context, p RelyingParty, id device.TokenID) error {
+	if !p.RevealUnknown {
+		return nil
+	}
+	i, err := svc.Devices.Store.Identity(ctx, id.Canonical())
 	switch {
 	case errors.Is(err, device.ErrUnknown):
 		return ErrNotEnrolled
