@@ -135,21 +135,19 @@ func (h *Handler) orderOf(party session.RelyingParty, q OrderRequest) (w operati
 	switch {
 	case !visible(w.Name, 1, 64):
 		return w, malformed("name")
-	case q.TokenID != nil && !visible(*q.TokenID, 1, 64):
-		return w, malformed("tokenId")
 	case q.ExternalID != nil && !visible(*q.ExternalID, 1, maxExternalID):
 		return w, malformed("externalId")
 	}
+	if err := (StartRequest{TokenID: q.TokenID, Scopes: q.Scopes}).check(); err != nil {
+		return w, err
+	}
 	if q.Scopes != nil {
-		if len(*q.Scopes) > maxScopes {
-			return w, malformed("scopes")
-		}
 		w.Scopes = []device.Scope{}
 		for _, s := range *q.Scopes {
 			w.Scopes = append(w.Scopes, device.Scope(s))
 		}
 	}
-	if w.Name != operation.Login || q.Data != nil {
+	if w.Name != operation.Login || q.Data != nil || q.Form != nil {
 		wish, err := StartOperation{Name: w.Name, Data: text(q.Data), Form: q.Form}.approved("")
 		if err != nil {
 			return w, err
@@ -160,6 +158,9 @@ func (h *Handler) orderOf(party session.RelyingParty, q OrderRequest) (w operati
 	return w, err
 }
 
+// maxReturnURL bounds the address that a browser is sent to.
+const maxReturnURL = 1024
+
 // returnTo is where the browser goes at the end: a page of the service's, or
 // nowhere.
 func returnTo(party session.RelyingParty, wanted *string) (string, error) {
@@ -167,7 +168,7 @@ func returnTo(party session.RelyingParty, wanted *string) (string, error) {
 		return party.ReturnURL, nil
 	}
 	u, err := url.Parse(*wanted)
-	if err != nil || u.User != nil || strings.ContainsAny(*wanted, "#\\") || len(*wanted) > 1024 || !slices.Contains(party.Origins, u.Scheme+"://"+u.Host) {
+	if err != nil || u.User != nil || strings.ContainsAny(*wanted, "#\\") || !visible(*wanted, 1, maxReturnURL) || !slices.Contains(party.Origins, u.Scheme+"://"+u.Host) {
 		return "", malformed("returnUrl")
 	}
 	return *wanted, nil
