@@ -245,11 +245,12 @@ func (h *Handler) viewed(party session.RelyingParty, o operation.Operation) Oper
 	return v
 }
 
-// proofOf is the proof of an operation that is done. A service that knows its users
+// proofOf is the proof of an operation that is done; what a phone has approved on the
+// way there is not yet what its flow wants. A service that knows its users
 // by ids of their own gets none: the signed text names the user and the phone as
 // all services would see them.
 func proofOf(party session.RelyingParty, o operation.Operation) *OperationProof {
-	if o.Approval == nil || o.Approval.Proof == nil || party.Pairwise {
+	if o.Result != operation.Done || o.Approval == nil || o.Approval.Proof == nil || party.Pairwise {
 		return nil
 	}
 	p := o.Approval.Proof
