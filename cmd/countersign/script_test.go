@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"write":  cmdWrite,
 			"wrong":  cmdWrong,
 			"get":    cmdGet,
+			"take":   cmdTake,
 		},
 	})
 }

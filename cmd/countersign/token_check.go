@@ -67,7 +67,7 @@ func (c *tokenCheck) run(ctx context.Context, args []string) error {
 	if v.Good {
 		return nil
 	}
-	err = failf("the token does not hold: %s", v.wrong())
+	err = failf("the token does not hold: %s", wrongs(v.Checks))
 	if j.keyError != nil {
 		return hint(err, "start a server with `countersign dev`, or name one with --issuer")
 	}
@@ -112,17 +112,7 @@ func (c *tokenCheck) print(v judgement, skew time.Duration) error {
 		fmt.Fprint(c.env.Stdout, text)
 		return err
 	}
-	var pairs [][2]string
-	for _, f := range v.Checks {
-		verdict := "good"
-		if !f.Good {
-			verdict = "BAD"
-		}
-		if f.Detail != "" {
-			verdict += ": " + f.Detail
-		}
-		pairs = append(pairs, [2]string{f.Check, verdict})
-	}
+	pairs := findingPairs(v.Checks)
 	const tolerable = 5 * time.Second // Date has whole seconds, and the answer took its time
 	if skew.Abs() > tolerable {
 		pairs = append(pairs, [2]string{"clock", fmt.Sprintf("the one here is %s the server's", behind(skew.Round(time.Second)))})

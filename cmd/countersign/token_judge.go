@@ -48,15 +48,30 @@ type judgement struct {
 	Claims map[string]any `json:"claims,omitempty"`
 }
 
-// wrong lists what is wrong, in a line.
-func (j judgement) wrong() string {
+// wrongs lists what does not hold, in a line.
+func wrongs(checks []finding) string {
 	var all []string
-	for _, f := range j.Checks {
+	for _, f := range checks {
 		if !f.Good {
 			all = append(all, f.Check)
 		}
 	}
 	return strings.Join(all, ", ")
+}
+
+// findingPairs says of each thing that was looked at whether it holds.
+func findingPairs(checks []finding) (pairs [][2]string) {
+	for _, f := range checks {
+		verdict := "good"
+		if !f.Good {
+			verdict = "BAD"
+		}
+		if f.Detail != "" {
+			verdict += ": " + f.Detail
+		}
+		pairs = append(pairs, [2]string{f.Check, verdict})
+	}
+	return pairs
 }
 
 // judge looks at everything; a token without form has nothing else to look at.

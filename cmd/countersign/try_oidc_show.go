@@ -93,7 +93,7 @@ func (t *oidcTrial) refuse(name string, v judgement) error {
 			fmt.Fprintf(t.env.Stdout, "%s: %s: %s\n", name, f.Check, f.Detail)
 		}
 	}
-	return failf("the %s does not hold: %s", name, v.wrong())
+	return failf("the %s does not hold: %s", name, wrongs(v.Checks))
 }
 
 func (t *oidcTrial) showUserinfo(ctx context.Context, got granted, subject string) error {
