@@ -260,14 +260,30 @@ func TestProofPrintsHarmless(t *testing.T) {
 // The key of the example operation, which is that of RFC 7517 A.2.
 const exampleKey = "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
 
-// TestProofOfTheContract: the example in api/openapi.yaml is real.
-func TestProofOfTheContract(t *testing.T) {
+// TestProofsOfTheDocuments: the examples in api/openapi.yaml and docs/protocol.md are
+// one, and it is real.
+func TestProofsOfTheDocuments(t *testing.T) {
 	doc, err := openapi3.NewLoader().LoadFromFile("../../api/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	example := doc.Components.Examples["operation_done"].Value.Value
-	if wrong, out := wrongIn(t, written(t, example), "--issuer", "https://login.example.com", "--service", "demo", "--data", "A1*A100EUR*IDE89370400440532013000*NRent", "--jwk-thumbprint", exampleKey); len(wrong) > 0 {
-		t.Error(out)
+	page, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n### The proof\n")
+	_, block, _ := strings.Cut(section, "```json\n")
+	block, _, found := strings.Cut(block, "```\n")
+	if !found {
+		t.Fatal("docs/protocol.md has no example of a proof")
+	}
+	contract := written(t, doc.Components.Examples["operation_done"].Value.Value)
+	if !sameJSON([]byte(contract), []byte(block)) {
+		t.Errorf("the examples are two: %s and %s", contract, block)
+	}
+	for _, text := range []string{contract, block} {
+		if wrong, out := wrongIn(t, text, "--issuer", "https://login.example.com", "--service", "demo", "--data", "A1*A100EUR*IDE89370400440532013000*NRent", "--jwk-thumbprint", exampleKey); len(wrong) > 0 {
+			t.Error(out)
+		}
 	}
 }

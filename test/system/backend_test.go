@@ -126,6 +126,12 @@ func TestBackendForm(t *testing.T) {
 	r.Refused("no JSON", d.Send(http.MethodPost, "/operations", "{}", "Content-Type", "text/plain"), http.StatusUnsupportedMediaType, "unsupported_media_type")
 	r.Refused("too large", d.TryOrder(rig.Payment(phone, "more", strings.Repeat("a", 16<<10))), http.StatusRequestEntityTooLarge, "too_large")
 	r.Refused("no such name", d.TryOrder(rig.Payment(phone, "name", "authorise_payment")), http.StatusUnprocessableEntity, "operation_unknown")
+	high := map[string]any{"attributes": []any{map[string]any{"type": "AMOUNT", "amount": "900", "currency": "EUR"}}}
+	mismatch := d.TryOrder(rig.Payment(phone, "form", high))
+	r.Refused("a form of another amount", mismatch, http.StatusUnprocessableEntity, "form_mismatch")
+	if mismatch.Problem.Detail != "form.attributes[0].amount is not what data says" {
+		t.Errorf("detail %q", mismatch.Problem.Detail)
+	}
 	r.Refused("no such scope", d.TryOrder(rig.Payment(phone, "scopes", []string{"identity:shoe_size"})), http.StatusUnprocessableEntity, "scope_not_allowed")
 	for _, query := range []string{"", "?result=DONE", "?tokenId=", "?tokenId=a%20b", "?tokenId=a&result=done"} {
 		r.Refused("list"+query, d.Send(http.MethodGet, "/operations"+query, ""), http.StatusBadRequest, "invalid_request")
