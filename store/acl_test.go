@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"countersign/device"
-	"countersign/notify"
 	"countersign/operation"
 	"countersign/ws"
 )
@@ -28,7 +27,8 @@ func TestDocumentedUser(t *testing.T) {
 	for _, rule := range strings.Fields(string(rules[1])) {
 		args = append(args, rule)
 	}
-	check(t, newRig(t, at).db.Do(t.Context(), args...).Err())
+	admin := newRig(t, at)
+	check(t, admin.db.Do(t.Context(), args...).Err())
 	at.URL = strings.Replace(server.URL(), "redis://", "redis://countersign:PASSWORD@", 1)
 	r := newRig(t, at, limits(allLimits), func(o *Options) { o.Prefix = "cs" })
 	check(t, r.CheckEviction(t.Context()))
@@ -40,26 +40,12 @@ func TestDocumentedUser(t *testing.T) {
 	check(t, r.SwapOperation(t.Context(), o, longer))
 	check(t, r.Outdated(t.Context(), []ws.Registration{{Handle: r.handle(r.Master.First(), r.webSocketID(o)), Operation: o.ID, Version: 2}},
 		func(int, uint64) { t.Error("outdated") }))
-	eventually(t, "the change is heard of", x.look(func() bool { return len(x.moved) == 1 }))
-	back := r.operating()
-	back.ID, back.ByService = operation.NewID(), true
-	check(t, r.CreateOperation(t.Context(), back))
-	ids, err := r.OperationsOf(t.Context(), back.Service, back.Subject)
-	check(t, err)
-	wantSame(t, ids, []operation.ID{back.ID})
+	eventually(t, "the change is heard of", x.look(func() bool { return len(x.moved) >= 1 }))
 	for _, want := range []operation.ID{"", o.ID} {
 		before, err := r.TakeTurn(t.Context(), "login", o.ID, o.ExpiresAt)
 		check(t, err)
 		wantSame(t, before, want)
 	}
-	n := notify.Notice{ID: o.Finish, Version: 1, Kind: "ping", Service: "acme", Until: r.Now().Add(time.Hour)}
-	check(t, r.PutNotice(t.Context(), n, r.Now()))
-	claimed, _, err := r.ClaimNotices(t.Context(), 10, time.Minute)
-	check(t, err)
-	if len(claimed) != 1 {
-		t.Errorf("claimed %d notices", len(claimed))
-	}
-	check(t, r.DropNotice(t.Context(), n))
 	found := 0
 	check(t, r.Identities(t.Context(), func(device.Identity) error {
 		found++
@@ -67,5 +53,11 @@ func TestDocumentedUser(t *testing.T) {
 	}))
 	if found != 1 {
 		t.Errorf("%d identities", found)
+	}
+	// What fails quietly is on Redis' own record.
+	refused, err := admin.db.Do(t.Context(), "ACL", "LOG").Slice()
+	check(t, err)
+	if len(refused) != 0 {
+		t.Errorf("refused: %v", refused)
 	}
 }

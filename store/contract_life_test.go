@@ -59,6 +59,8 @@ func workout(r *rig) {
 	check(t, err)
 	_, err = r.Register(ctx, handle, o)
 	check(t, err)
+	approvedFor(r, alice)
+	told(r)
 	wantOnce(t, r, "jti", r.Now().Add(time.Minute), true)
 	_, _, err = r.ServiceKeys(ctx, "acme", fresh)
 	check(t, err)
@@ -68,6 +70,31 @@ func workout(r *rig) {
 	check(t, a.Record(ctx, audit.Event{Kind: audit.CodeWrong}))
 	a.Flush(ctx)
 	r.flushCensus(ctx)
+}
+
+// approvedFor leaves an operation of a back end that somebody has approved, and that
+// their browser login is at.
+func approvedFor(r *rig, i device.Identity) {
+	t := r.t
+	o := r.ordered("acme", "")
+	d := done(o, i)
+	check(t, r.SwapOperation(t.Context(), o, d))
+	r.wantListed("a workout's", "acme", i.ID, d)
+	_, err := r.TakeTurn(t.Context(), "a workout's", o.ID, r.Now().Add(time.Minute))
+	check(t, err)
+}
+
+// told leaves a notice that waits; another was dropped.
+func told(r *rig) {
+	t := r.t
+	for _, id := range []string{"waits", "dropped"} {
+		check(t, r.PutNotice(t.Context(), r.notice(id), r.Now()))
+	}
+	for _, n := range r.claimed() {
+		if n.ID == "dropped" {
+			check(t, r.DropNotice(t.Context(), n))
+		}
+	}
 }
 
 func enrolment(r *rig, i device.Identity) {
@@ -109,12 +136,12 @@ func keysEnd(t *testing.T, b backend) {
 	}
 	for _, kind := range []string{"session", "identity", "standing", "pending", "device nonce", "code", "device key", "key nonce",
 		"limit", "idempotency", "signing keys", "service", "audit", "census",
-		"grant", "grant name", "operation", "operation name", "pages", "once"} {
+		"grant", "grant name", "operation", "operation name", "pages", "operations", "turn", "notices", "notice", "once"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the workout left no %s", kind)
 		}
 	}
-	if len(kinds) != 20 {
+	if len(kinds) != 24 {
 		t.Errorf("a kind of key that nobody knows: %v", kinds)
 	}
 }
@@ -145,11 +172,14 @@ func kindOf(name string) string {
 		return "signing keys"
 	case name == ":audit":
 		return "audit"
+	case name == ":{notices}":
+		return "notices"
 	case strings.HasPrefix(name, ":{name:operation:") && tail("}:n"):
 		return "pages"
 	}
 	for tag, kind := range map[string]string{"code": "code", "idem": "idempotency", "service": "service", "record:grant": "grant",
-		"name:grant": "grant name", "record:operation": "operation", "name:operation": "operation name", "once": "once"} {
+		"name:grant": "grant name", "record:operation": "operation", "name:operation": "operation name", "once": "once",
+		"operations": "operations", "turn": "turn", "record:notice": "notice"} {
 		if strings.HasPrefix(name, ":{"+tag+":") && tail("}") {
 			return kind
 		}
