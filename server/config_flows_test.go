@@ -1,6 +1,7 @@
 package server
 
 import (
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,27 @@ func TestFlows(t *testing.T) {
 	}
 	if _, ok := flows[operation.Login]; !ok {
 		t.Error("what is built in is gone")
+	}
+}
+
+// The example in docs/operations.md is a good one.
+func TestFlowOfTheDocuments(t *testing.T) {
+	page, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```yaml\nflows:\n")
+	example, _, found := strings.Cut(example, "```")
+	if !found {
+		t.Fatal("docs/operations.md has no flows")
+	}
+	cfg, err := Load(Source{File: "c.yaml", Content: []byte(minimal + "flows:\n" + example)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := cfg.OperationFlows()["sign_contract"]
+	if f.String() != "identify > review > device > device" || f.Factors != 2 || f.Expiry != time.Hour || f.Steps[2].Expiry != 5*time.Minute || f.Steps[2].Ways[0].Attempts != 3 {
+		t.Errorf("%+v", f)
 	}
 }
 

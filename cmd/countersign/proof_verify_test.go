@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,9 @@ const (
 	paidData     = "A1*A100EUR*NRent"
 	shownPayment = `{"issuer":"https://login.example.com","service":{"id":"shop","name":"Acme Shop"},"origin":"https://login.example.com","scopes":[],"mode":"enter","operation":{"name":"pay","data":"` + paidData + `","form":{"title":"Payment"}}}`
 )
+
+// The key of the example operation, which is that of RFC 7517 A.2.
+const exampleKey = "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
 
 // A forger makes operations that were approved, and changes them before or after
 // the phone signs.
@@ -80,102 +84,156 @@ func wrongIn(t *testing.T, text string, args ...string) (wrong []string, out str
 	return wrong, out
 }
 
-// TestProofVerify: of every proof it is said what is wrong with it.
-func TestProofVerify(t *testing.T) {
-	f := newForger(t)
-	part := func(v map[string]any, name string) map[string]any { return v[name].(map[string]any) }
-	fine := f.sign()
-	for what, x := range map[string]struct {
-		before func(f *forger)
-		after  func(v map[string]any)
-		args   []string
-		wrong  []string
-	}{
-		"good":              {},
-		"as it should be":   {args: []string{"--issuer", "https://login.example.com/", "--service", "shop", "--data", paidData, "--jwk-thumbprint", f.key.Public().Thumbprint()}},
-		"another issuer":    {args: []string{"--issuer", "https://login.example.org"}, wrong: []string{"issuer"}},
-		"another service":   {args: []string{"--service", "bank"}, wrong: []string{"service"}},
-		"other data":        {args: []string{"--data", paidData + " "}, wrong: []string{"operation"}},
-		"no data":           {args: []string{"--data", ""}, wrong: []string{"operation"}},
-		"another key":       {args: []string{"--jwk-thumbprint", "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"}, wrong: []string{"key"}},
-		"declined":          {before: func(f *forger) { f.lines[lineDecision] = "deny" }, wrong: []string{"text"}},
-		"a claim":           {before: func(f *forger) { f.lines[linePurpose] = "countersign-claim-v1" }, wrong: []string{"text"}},
-		"a later version":   {before: func(f *forger) { f.lines[linePurpose] = "countersign-verify-v2" }, wrong: []string{"text"}},
-		"a line more":       {before: func(f *forger) { f.lines = append(f.lines, "") }, wrong: []string{"text", "time", "issuer", "service", "user", "display"}},
-		"a line less":       {before: func(f *forger) { f.lines = f.lines[:lineNonce] }, wrong: []string{"text", "time", "issuer", "service", "user", "display"}},
-		"no time":           {before: func(f *forger) { f.lines[lineTime] = "now" }, wrong: []string{"time"}},
-		"time with a sign":  {before: func(f *forger) { f.lines[lineTime] = "+1767225630" }, wrong: []string{"time"}},
-		"time without end":  {before: func(f *forger) { f.lines[lineTime] = "99999999999999" }, wrong: []string{"time"}},
-		"another's issuer":  {before: func(f *forger) { f.lines[lineIssuer] = "https://login.example.org" }, wrong: []string{"issuer"}},
-		"another's service": {before: func(f *forger) { f.lines[lineService] = "bank" }, wrong: []string{"service"}},
-		"another user":      {before: func(f *forger) { f.lines = slices.Clone(f.lines); f.lines[lineUser] = "tok_other" }, after: func(v map[string]any) { v["tokenId"] = "tok_EBESExQVFhcYGRobHB0eHw" }, wrong: []string{"user"}},
-		"another phone":     {before: func(f *forger) { f.lines[linePhone] = "dev_other" }, wrong: []string{"user"}},
-		"another display": {after: func(v map[string]any) {
+// A proofTry is a proof that is made differently, or changed after it was signed.
+type proofTry struct {
+	before func(f *forger)
+	after  func(v map[string]any)
+	args   []string
+	wrong  []string
+}
+
+// part is a member of an operation that is a group.
+func part(v map[string]any, name string) map[string]any {
+	m, _ := v[name].(map[string]any)
+	return m
+}
+
+// line signs another line of the text.
+func line(i int, value string) func(f *forger) { return func(f *forger) { f.lines[i] = value } }
+
+// shows signs another display.
+func shows(old, new string) func(f *forger) {
+	return func(f *forger) { f.display = strings.Replace(shownPayment, old, new, 1) }
+}
+
+// ofLogin is a display of a login.
+func ofLogin(f *forger) {
+	f.display = shownPayment[:strings.Index(shownPayment, `,"operation"`)] + "}"
+}
+
+// member changes a member of the proof.
+func member(name string, change func(string) string) func(v map[string]any) {
+	return func(v map[string]any) {
+		p := part(v, "proof")
+		text, _ := p[name].(string)
+		p[name] = change(text)
+	}
+}
+
+// says changes a member of the operation beside the proof; nil takes it away.
+func says(name string, value any) func(v map[string]any) {
+	return func(v map[string]any) {
+		if v[name] = value; value == nil {
+			delete(v, name)
+		}
+	}
+}
+
+// bare says no data and no form.
+func bare(v map[string]any) {
+	delete(v, "data")
+	delete(v, "form")
+}
+
+func notAsWanted(thumbprint string) map[string]proofTry {
+	return map[string]proofTry{
+		"good":            {},
+		"as it should be": {args: []string{"--issuer", "https://login.example.com/", "--service", "shop", "--data", paidData, "--jwk-thumbprint", thumbprint}},
+		"another issuer":  {args: []string{"--issuer", "https://login.example.org"}, wrong: []string{"issuer"}},
+		"another service": {args: []string{"--service", "bank"}, wrong: []string{"service"}},
+		"other data":      {args: []string{"--data", paidData + " "}, wrong: []string{"operation"}},
+		"no data":         {args: []string{"--data", ""}, wrong: []string{"operation"}},
+		"another key":     {args: []string{"--jwk-thumbprint", exampleKey}, wrong: []string{"key"}},
+		"not done":        {after: says("result", "FAILED"), wrong: []string{"operation"}},
+		"another name":    {after: says("name", "gift"), wrong: []string{"operation"}},
+		"said other data": {after: says("data", "A1*A900EUR*NRent"), wrong: []string{"operation"}},
+		"another form":    {after: says("form", map[string]any{"title": "Gift"}), wrong: []string{"operation"}},
+		"no form":         {after: says("form", nil), wrong: []string{"operation"}},
+		"another user":    {after: says("tokenId", "tok_other"), wrong: []string{"user"}},
+		"no user":         {after: says("tokenId", nil), wrong: []string{"user"}},
+		"another phone":   {after: member("deviceId", func(string) string { return "dev_other" }), wrong: []string{"user"}},
+		"the proof alone": {after: func(v map[string]any) {
 			p := part(v, "proof")
-			p["display"] = strings.Replace(shownPayment, "Rent", "Gift", 1)
-		}, wrong: []string{"display", "operation"}},
-		"no display": {before: func(f *forger) { f.display = "hello" }, wrong: []string{"issuer", "service", "display", "operation"}},
-		"two in a display": {before: func(f *forger) {
-			f.display = strings.Replace(shownPayment, `"data":`, `"data":"A1*A900EUR","data":`, 1)
-		}, wrong: []string{"display", "operation"}},
-		"Data in a display": {before: func(f *forger) { f.display = strings.Replace(shownPayment, `"data":`, `"DATA":`, 1) }, wrong: []string{"operation"}},
-		"a space more":      {after: func(v map[string]any) { p := part(v, "proof"); p["display"] = shownPayment + " " }, wrong: []string{"display"}},
-		"another text": {after: func(v map[string]any) {
-			p := part(v, "proof")
-			p["text"] = strings.Replace(p["text"].(string), "048291", "048292", 1)
-		}, wrong: []string{"signature"}},
-		"an emptied key": {after: func(v map[string]any) { part(v, "proof")["publicKeyJwk"] = map[string]any{} }, wrong: []string{"key", "signature"}},
+			clear(v)
+			maps.Copy(v, p)
+		}},
+		"a login":           {before: ofLogin, wrong: []string{"operation"}},
+		"a login by itself": {before: ofLogin, after: bare},
+		"a login, and data": {before: ofLogin, after: bare, args: []string{"--data", paidData}, wrong: []string{"operation"}},
+	}
+}
+
+func signedWrong() map[string]proofTry {
+	lines := []string{"text", "time", "issuer", "service", "user", "display"}
+	return map[string]proofTry{
+		"declined":           {before: line(lineDecision, "deny"), wrong: []string{"text"}},
+		"a claim":            {before: line(linePurpose, "countersign-claim-v1"), wrong: []string{"text"}},
+		"a later version":    {before: line(linePurpose, "countersign-verify-v2"), wrong: []string{"text"}},
+		"a line more":        {before: func(f *forger) { f.lines = append(f.lines, "") }, wrong: lines},
+		"a line less":        {before: func(f *forger) { f.lines = f.lines[:lineNonce] }, wrong: lines},
+		"no time":            {before: line(lineTime, "now"), wrong: []string{"time"}},
+		"time with a sign":   {before: line(lineTime, "+1767225630"), wrong: []string{"time"}},
+		"time without end":   {before: line(lineTime, "99999999999999"), wrong: []string{"time"}},
+		"another's issuer":   {before: line(lineIssuer, "https://login.example.org"), wrong: []string{"issuer"}},
+		"another's service":  {before: line(lineService, "bank"), wrong: []string{"service"}},
+		"another phone":      {before: line(linePhone, "dev_other"), wrong: []string{"user"}},
+		"another hash":       {before: line(lineDisplay, exampleKey), wrong: []string{"display"}},
+		"no display":         {before: func(f *forger) { f.display = "hello" }, wrong: []string{"issuer", "service", "display", "operation"}},
+		"two data":           {before: shows(`"data":`, `"data":"A1*A900EUR","data":`), wrong: []string{"display", "operation"}},
+		"data in upper case": {before: shows(`"data":`, `"DATA":`), wrong: []string{"operation"}},
+	}
+}
+
+func changedAfter(t *testing.T) map[string]proofTry {
+	return map[string]proofTry{
+		"another display": {after: member("display", func(s string) string { return strings.Replace(s, "Rent", "Gift", 1) }), wrong: []string{"display", "operation"}},
+		"a space more":    {after: member("display", func(s string) string { return s + " " }), wrong: []string{"display"}},
+		"another text":    {after: member("text", func(s string) string { return strings.Replace(s, "048291", "048292", 1) }), wrong: []string{"signature"}},
+		"an emptied key":  {after: func(v map[string]any) { part(v, "proof")["publicKeyJwk"] = map[string]any{} }, wrong: []string{"key", "signature"}},
 		"another's key": {after: func(v map[string]any) {
 			part(v, "proof")["publicKeyJwk"] = part(newForger(t).sign(), "proof")["publicKeyJwk"]
 		}, wrong: []string{"signature"}},
 		"a key off the curve": {after: func(v map[string]any) { k := part(part(v, "proof"), "publicKeyJwk"); k["x"], k["y"] = k["y"], k["x"] }, wrong: []string{"key", "signature"}},
 		"an RSA key":          {after: func(v map[string]any) { part(part(v, "proof"), "publicKeyJwk")["kty"] = "RSA" }, wrong: []string{"key", "signature"}},
-		"no signature":        {after: func(v map[string]any) { part(v, "proof")["signature"] = "" }, wrong: []string{"signature"}},
-		"zeros":               {after: func(v map[string]any) { part(v, "proof")["signature"] = strings.Repeat("A", 86) }, wrong: []string{"signature"}},
-		"padded":              {after: func(v map[string]any) { p := part(v, "proof"); p["signature"] = p["signature"].(string) + "==" }, wrong: []string{"signature"}},
-		"broken in two": {after: func(v map[string]any) {
-			p := part(v, "proof")
-			s := p["signature"].(string)
-			p["signature"] = s[:40] + "\n" + s[40:]
-		}, wrong: []string{"signature"}},
-		"DER": {after: func(v map[string]any) {
-			p := part(v, "proof")
-			s, err := p256.DecodeSignature(p["signature"].(string))
+		"no signature":        {after: member("signature", func(string) string { return "" }), wrong: []string{"signature"}},
+		"zeros":               {after: member("signature", func(string) string { return strings.Repeat("A", 86) }), wrong: []string{"signature"}},
+		"padded":              {after: member("signature", func(s string) string { return s + "==" }), wrong: []string{"signature"}},
+		"broken in two":       {after: member("signature", func(s string) string { return s[:40] + "\n" + s[40:] }), wrong: []string{"signature"}},
+		"DER": {after: member("signature", func(text string) string {
+			s, err := p256.DecodeSignature(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p["signature"] = base64.RawURLEncoding.EncodeToString(s.DER())
-		}, wrong: []string{"signature"}},
-		"not done":          {after: func(v map[string]any) { v["result"] = "FAILED" }, wrong: []string{"operation"}},
-		"said another name": {after: func(v map[string]any) { v["name"] = "gift" }, wrong: []string{"operation"}},
-		"said other data":   {after: func(v map[string]any) { v["data"] = "A1*A900EUR*NRent" }, wrong: []string{"operation"}},
-		"said another form": {after: func(v map[string]any) { v["form"] = map[string]any{"title": "Gift"} }, wrong: []string{"operation"}},
-		"said no form":      {after: func(v map[string]any) { delete(v, "form") }, wrong: []string{"operation"}},
-		"the proof alone": {after: func(v map[string]any) {
-			p := part(v, "proof")
-			clear(v)
-			for name, value := range p {
-				v[name] = value
+			return base64.RawURLEncoding.EncodeToString(s.DER())
+		}), wrong: []string{"signature"}},
+	}
+}
+
+// TestProofVerify: of every proof it is said what is wrong with it.
+func TestProofVerify(t *testing.T) {
+	f := newForger(t)
+	for _, list := range []map[string]proofTry{notAsWanted(f.key.Public().Thumbprint()), signedWrong(), changedAfter(t)} {
+		for what, x := range list {
+			g := &forger{f.key, slices.Clone(f.lines), f.display}
+			if x.before != nil {
+				x.before(g)
 			}
-		}},
-		"a login":           {before: func(f *forger) { f.display = shownPayment[:strings.Index(shownPayment, `,"operation"`)] + "}" }, wrong: []string{"operation"}},
-		"a login by itself": {before: func(f *forger) { f.display = shownPayment[:strings.Index(shownPayment, `,"operation"`)] + "}" }, after: func(v map[string]any) { v["name"] = "login"; delete(v, "data"); delete(v, "form") }},
-		"a login, and data": {before: func(f *forger) { f.display = shownPayment[:strings.Index(shownPayment, `,"operation"`)] + "}" }, after: func(v map[string]any) { delete(v, "data"); delete(v, "form") }, args: []string{"--data", paidData}, wrong: []string{"operation"}},
-	} {
-		g := &forger{f.key, slices.Clone(f.lines), f.display}
-		if x.before != nil {
-			x.before(g)
-		}
-		v := g.sign()
-		if x.after != nil {
-			x.after(v)
-		}
-		if wrong, out := wrongIn(t, written(t, v), x.args...); !slices.Equal(wrong, x.wrong) {
-			t.Errorf("%s: wrong %v, want %v\n%s", what, wrong, x.wrong, out)
+			v := g.sign()
+			if x.after != nil {
+				x.after(v)
+			}
+			if wrong, out := wrongIn(t, written(t, v), x.args...); !slices.Equal(wrong, x.wrong) {
+				t.Errorf("%s: wrong %v, want %v\n%s", what, wrong, x.wrong, out)
+			}
 		}
 	}
-	// However it is written, it is the same.
-	pretty, err := json.MarshalIndent(fine, "", "  ")
+}
+
+// TestProofFromAFile: however it is written, it is the same, and it is said what was
+// approved.
+func TestProofFromAFile(t *testing.T) {
+	f := newForger(t)
+	pretty, err := json.MarshalIndent(f.sign(), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,9 +314,6 @@ func TestProofPrintsHarmless(t *testing.T) {
 		}
 	}
 }
-
-// The key of the example operation, which is that of RFC 7517 A.2.
-const exampleKey = "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
 
 // TestProofsOfTheDocuments: the examples in api/openapi.yaml and docs/protocol.md are
 // one, and it is real.
