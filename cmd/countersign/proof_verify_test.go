@@ -102,8 +102,8 @@ func part(v map[string]any, name string) map[string]any {
 func line(i int, value string) func(f *forger) { return func(f *forger) { f.lines[i] = value } }
 
 // shows signs another display.
-func shows(old, new string) func(f *forger) {
-	return func(f *forger) { f.display = strings.Replace(shownPayment, old, new, 1) }
+func shows(before, after string) func(f *forger) {
+	return func(f *forger) { f.display = strings.Replace(shownPayment, before, after, 1) }
 }
 
 // ofLogin is a display of a login.
