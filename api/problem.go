@@ -173,7 +173,7 @@ func (h *Handler) translate(err error) refusal {
 	if errors.As(err, &he) {
 		return fromEcho(he)
 	}
-	if h.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) {
+	if h.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, operation.ErrLost) || errors.Is(err, operation.ErrConflict) {
 		return refusal{code: "unavailable", detail: "try again in a moment"}
 	}
 	return refusal{code: "internal", detail: "the server's fault; it is in its log"}

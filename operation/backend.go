@@ -65,30 +65,34 @@ const repeatSpare = 10 * time.Second
 // know session.ErrNotEnrolled, session.ErrRevoked.
 func (svc *Service) Create(ctx context.Context, w Order) (Operation, error) {
 	ctx = context.WithoutCancel(ctx)
-	o, err := svc.ordered(ctx, w)
-	if err != nil {
-		return Operation{}, err
-	}
 	if w.Repeat != "" {
-		return svc.once(ctx, w, o)
+		return svc.once(ctx, w)
 	}
-	if err := svc.Store.CreateOperation(ctx, o); err != nil {
+	o, err := svc.ordered(ctx, w)
+	if err == nil {
+		err = svc.Store.CreateOperation(ctx, o)
+	}
+	if err != nil {
 		return Operation{}, err
 	}
 	return o, svc.begun(ctx, o)
 }
 
 // once begins the operation of an idempotency key, or gives the one that it began
-// before. One that lost against another with the key, or whose caller was told of a
+// before, whatever else has changed since. One that lost against another with the key, or whose caller was told of a
 // failure, is nobody's: its id was told to nobody, and it stands on no list.
-func (svc *Service) once(ctx context.Context, w Order, o Operation) (Operation, error) {
+func (svc *Service) once(ctx context.Context, w Order) (Operation, error) {
 	key := strings.Join([]string{"operation", w.Service, w.Repeat}, "\n")
 	id, body, known, err := svc.Repeats.RecallOperation(ctx, key)
 	if err != nil {
 		return Operation{}, err
 	}
+	var o Operation
 	if !known {
-		if err := svc.Store.CreateOperation(ctx, o); err != nil {
+		if o, err = svc.ordered(ctx, w); err == nil {
+			err = svc.Store.CreateOperation(ctx, o)
+		}
+		if err != nil {
 			return Operation{}, err
 		}
 		id, body, err = svc.Repeats.RememberOperation(ctx, key, o.ID, w.Body, o.ExpiresAt.Sub(o.CreatedAt)+BackendKeep-repeatSpare)
@@ -209,6 +213,8 @@ func (svc *Service) GiveUp(ctx context.Context, service string, id ID) (Operatio
 			return o, nil
 		case o.Result != Continue:
 			return o, ErrFinished
+		case v.lost() && v.decided():
+			return o, ErrLost
 		default:
 			p = v.end(Message{}, causeCancelled)
 			p.by = session.ByService

@@ -1,7 +1,6 @@
 package operation
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -123,11 +122,7 @@ func (r *rig) chosen(o Operation) *browser {
 
 // settles has the operation go on when its session ends, as a node does.
 func (r *rig) settles() {
-	r.svc.Sessions.Ended = func(ctx context.Context, s session.Session) {
-		if err := r.svc.Ended(ctx, s); err != nil {
-			r.t.Errorf("ended: %v", err)
-		}
-	}
+	r.svc.Sessions.Ended = r.svc.Ended
 }
 
 // named and unnamed say whom an order is about.

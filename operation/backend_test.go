@@ -177,9 +177,15 @@ func TestOrderAgain(t *testing.T) {
 	if _, err := d.try(key, func(w *Order) { w.Body = "another" }); !errors.Is(err, session.ErrIdempotency) {
 		t.Errorf("another body: %v", err)
 	}
-	if got, err := d.try(key, of("nothing")); !errors.Is(err, ErrUnknown) {
+	if got, err := d.try(func(w *Order) { w.Repeat = "bad" }, of("nothing")); !errors.Is(err, ErrUnknown) {
 		t.Errorf("an order that cannot be: %+v, %v", got, err)
 	}
+	flow := r.svc.Flows[o.Name]
+	delete(r.svc.Flows, o.Name)
+	if got := d.order(key); got.ID != o.ID {
+		t.Errorf("again, after the flow has gone: %+v", got)
+	}
+	r.svc.Flows[o.Name] = flow
 	if got := d.order(func(w *Order) { w.Repeat = "other" }); got.ID == o.ID {
 		t.Error("another key gave the same")
 	}

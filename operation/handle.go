@@ -90,7 +90,7 @@ func (svc *Service) settle(v view, m Message) (p plan, due bool, err error) {
 	switch {
 	case v.o.Result != Continue:
 		return p, false, nil
-	case v.lost() && v.now.Before(v.o.ExpiresAt):
+	case v.lost() && (v.now.Before(v.o.ExpiresAt) || v.decided()):
 		return p, false, nil // a node that knows its flow will
 	case v.lost():
 		return v.end(m, causeExpired), true, nil
@@ -173,8 +173,9 @@ func (svc *Service) begin(ctx context.Context, o Operation, m Message, from Requ
 	return svc.Sessions.Start(ctx, st)
 }
 
-// carryOut stores what a plan changes, and then does what follows from it. With
-// ErrConflict nothing was done.
+// carryOut stores what a plan changes. A session that is given up for it ends first:
+// if a phone has decided it meanwhile, that goes before the plan. With ErrConflict
+// the operation stands as it stood, and is to be looked at again.
 func (svc *Service) carryOut(ctx context.Context, v view, p plan, m Message, from Requester) (Answer, error) {
 	if p.next == nil {
 		return p.answer, nil
@@ -189,26 +190,33 @@ func (svc *Service) carryOut(ctx context.Context, v view, p plan, m Message, fro
 		next.Session = s.ID
 		p.answer = Answer{Type: Start, ReplyTo: m.Type, Started: &s}
 	}
-	if err := svc.Store.SwapOperation(ctx, v.o, next); err != nil {
+	err := svc.cancel(ctx, p.give, p.by)
+	if errors.Is(err, session.ErrResolved) {
+		err = ErrConflict
+	}
+	if err == nil {
+		err = svc.Store.SwapOperation(ctx, v.o, next)
+	}
+	if err != nil {
 		if p.session { // nobody was told of it
 			err = errors.Join(err, svc.cancel(ctx, next.Session, session.ByReplaced))
 		}
 		return Answer{}, err
 	}
 	p.answer.Operation = next
-	if err := svc.cancel(ctx, p.give, p.by); err != nil {
-		return Answer{}, err
-	}
 	return p.answer, svc.tell(ctx, v.o, next)
 }
 
-// cancel ends a session, if there is one and it has not ended meanwhile.
+// givenUp marks what this package does to a session of its own: nobody has to be told.
+type givenUp struct{}
+
+// cancel ends a session, if there is one. session.ErrResolved: it has ended meanwhile.
 func (svc *Service) cancel(ctx context.Context, id session.ID, by session.Canceller) error {
 	if id == "" {
 		return nil
 	}
-	_, err := svc.Sessions.Cancel(ctx, id, by)
-	if errors.Is(err, session.ErrResolved) || errors.Is(err, session.ErrNotFound) {
+	_, err := svc.Sessions.Cancel(context.WithValue(ctx, givenUp{}, true), id, by)
+	if errors.Is(err, session.ErrNotFound) {
 		return nil
 	}
 	return err
@@ -226,18 +234,26 @@ func (svc *Service) tell(ctx context.Context, before, o Operation) error {
 
 // Ended is told of every session that has ended; see [session.Service]. The
 // operation that it was started for goes on at once, so that whoever asks about it,
-// or is told of it, learns how it stands.
+// or is told of it, learns how it stands. An error is for the phone, which sends its
+// approval again: what it is told of is kept.
 func (svc *Service) Ended(ctx context.Context, s session.Session) error {
 	id := ID(s.For)
-	if !strings.HasPrefix(s.For, idPrefix) || !id.WellFormed() {
+	if !strings.HasPrefix(s.For, idPrefix) || !id.WellFormed() || ctx.Value(givenUp{}) != nil {
 		return nil
 	}
-	_, err := svc.present(ctx, id)
-	if errors.Is(err, ErrNotFound) {
+	v, err := svc.viewed(ctx, id)
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return nil
+	case err == nil && v.lost() && v.decided():
+		return ErrLost
 	}
 	return err
 }
+
+// ErrLost: a phone has approved an operation whose flow is not configured on this
+// node. Another may know it.
+var ErrLost = errors.New("operation: its flow is not configured on this node")
 
 // present brings an operation up to the present, and gives it.
 func (svc *Service) present(ctx context.Context, id ID) (Operation, error) {

@@ -30,6 +30,8 @@ type memory struct {
 	conflicts int
 	// unlisted is what ListOperation gives.
 	unlisted error
+	// meanwhile, if set, happens once before a session is cancelled.
+	meanwhile func()
 	// reads counts the operations asked for.
 	reads int
 }
@@ -159,6 +161,10 @@ func (m *memory) Open(ctx context.Context, r session.Request) (session.Opened, e
 }
 
 func (m *memory) Swap(_ context.Context, old, next session.Session, _ session.Effects) error {
+	if f := m.meanwhile; f != nil && next.State == session.Cancelled {
+		m.meanwhile = nil
+		f()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.sessions[next.ID].Version != old.Version {

@@ -82,10 +82,13 @@ func (v view) tried() (how StepResult, over cause) {
 	case session.Cancelled:
 		// A page gives its session up to begin another, or with the whole operation,
 		// which it then says: nobody has declined.
-		if v.s.Outcome().By == session.ByPage {
+		switch v.s.Outcome().By {
+		case session.ByPage:
 			return AuthFailed, ""
+		case session.ByReplaced: // whoever begins another is about to say so
+			return "", ""
 		}
-		return Canceled, ""
+		return Canceled, causeCancelled
 	default:
 		return "", ""
 	}
@@ -118,6 +121,9 @@ func (svc *Service) approved(v view) (*Approval, error) {
 	}
 	return a, nil
 }
+
+// decided says whether a phone has approved the session.
+func (v view) decided() bool { return v.s != nil && v.s.State == session.Approved }
 
 // running is the session that is still open, if one is.
 func (v view) running() session.ID {

@@ -134,3 +134,105 @@ func TestConflict(t *testing.T) {
 		t.Errorf("for ever: %v", err)
 	}
 }
+
+// approvedMeanwhile is an order whose phone approves between the look of whoever
+// gives its session up and the end of that session. The node of the phone does not
+// come to the operation by itself.
+func approvedMeanwhile(t *testing.T) (*rig, *desk, *browser, Operation) {
+	t.Helper()
+	r := newRig(t)
+	d := r.desk("demo")
+	o := d.order()
+	b := r.chosen(o)
+	s := b.start(false)
+	claimed, code := r.alice.claim(s.ID, ""), r.code(s)
+	r.store.meanwhile = func() {
+		if err := r.alice.decide(claimed, session.Approve, code); err != nil {
+			t.Errorf("the phone: %v", err)
+		}
+	}
+	return r, d, b, o
+}
+
+// What a phone has decided stays, whoever gives the session up at that moment.
+func TestApprovalAgainstGivingUp(t *testing.T) {
+	for name, end := range map[string]func(*rig, *desk, *browser, Operation){
+		"the back end cancels": func(_ *rig, d *desk, _ *browser, o Operation) {
+			if _, err := d.giveUp(o.ID); !errors.Is(err, ErrFinished) {
+				t.Errorf("%v", err)
+			}
+		},
+		"the page cancels": func(_ *rig, _ *desk, b *browser, _ Operation) {
+			if a := b.send(Message{Type: Cancel}); a.Type != Complete {
+				t.Errorf("%+v", a)
+			}
+		},
+		"the page begins another session": func(_ *rig, _ *desk, b *browser, _ Operation) {
+			if a := b.send(startPhone(false)); a.Type != Complete {
+				t.Errorf("%+v", a)
+			}
+		},
+		"another operation takes its turn": func(r *rig, _ *desk, b *browser, _ Operation) {
+			if err := r.svc.interrupt(t.Context(), b.id, ""); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, d, b, o := approvedMeanwhile(t)
+			end(r, d, b, o)
+			if got := d.ask(o.ID); got.Result != Done || got.Approval == nil || got.Approval.Proof == nil {
+				t.Errorf("%s %s", got.Result, got.Reason)
+			}
+		})
+	}
+}
+
+// Whoever stops between the end of a session and what it ended for leaves an
+// operation that goes on.
+func TestGivenUpHalfway(t *testing.T) {
+	for by, want := range map[session.Canceller]Result{session.ByPage: Continue, session.ByReplaced: Continue, session.ByService: Failed} {
+		r := newRig(t)
+		d := r.desk("demo")
+		o := d.order()
+		b := r.chosen(o)
+		s := b.start(false)
+		if err := r.svc.cancel(t.Context(), s.ID, by); err != nil {
+			t.Fatal(err)
+		}
+		got := d.ask(o.ID)
+		if got.Result != want || want == Failed && got.Reason != string(causeCancelled) {
+			t.Errorf("%s: %s %s", by, got.Result, got.Reason)
+		}
+		if want != Continue {
+			continue
+		}
+		if r.decide(r.alice, b.start(false), session.Approve); d.ask(o.ID).Result != Done {
+			t.Errorf("%s: it does not go on", by)
+		}
+	}
+}
+
+// A phone is told of an approval when the operation has it: at a node that does not
+// know the flow it is not, and nobody ends the operation there.
+func TestApprovalWithoutFlow(t *testing.T) {
+	r := newRig(t)
+	r.settles()
+	d := r.desk("demo")
+	o := d.order()
+	b := r.chosen(o)
+	s := b.start(false)
+	claimed, code := r.alice.claim(s.ID, ""), r.code(s)
+	flow := r.svc.Flows[o.Name]
+	delete(r.svc.Flows, o.Name)
+	if err := r.alice.decide(claimed, session.Approve, code); !errors.Is(err, ErrLost) {
+		t.Errorf("the phone: %v", err)
+	}
+	if got, err := d.giveUp(o.ID); !errors.Is(err, ErrLost) || got.Result != Continue {
+		t.Errorf("%s %v", got.Result, err)
+	}
+	r.svc.Flows[o.Name] = flow
+	if got, err := d.giveUp(o.ID); !errors.Is(err, ErrFinished) || d.ask(o.ID).Result != Done {
+		t.Errorf("%s %v", got.Result, err)
+	}
+}

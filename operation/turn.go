@@ -30,14 +30,10 @@ func (svc *Service) show(ctx context.Context, v view, p plan, m Message, from Re
 // interrupt ends an operation because another has taken its turn.
 func (svc *Service) interrupt(ctx context.Context, id ID, login string) error {
 	for range tries {
-		o, err := svc.present(ctx, id)
-		if errors.Is(err, ErrNotFound) || err == nil && (o.Result != Continue || o.Login != login) {
+		v, err := svc.viewed(ctx, id)
+		if errors.Is(err, ErrNotFound) || err == nil && (v.o.Result != Continue || v.o.Login != login || v.lost() && v.decided()) {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		v, err := svc.look(ctx, o)
 		if err != nil {
 			return err
 		}

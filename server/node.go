@@ -203,12 +203,13 @@ func (n *Node) wire() {
 }
 
 // ended tells of a session that has ended those who may have started it.
-func (n *Node) ended(ctx context.Context, s session.Session) {
+func (n *Node) ended(ctx context.Context, s session.Session) error {
 	n.provider.Ended(ctx, s)
-	if err := n.operations.Ended(ctx, s); err != nil {
-		// Whoever asks about the operation next finds it out.
+	err := n.operations.Ended(ctx, s)
+	if err != nil {
 		n.log.WarnContext(ctx, "the end of a session was not followed up", "session", s.ID, "error", err)
 	}
+	return err
 }
 
 // handler is the public listener's.

@@ -29,7 +29,10 @@ func TestEndedAfterLostAnswer(t *testing.T) {
 	s := r.claimed()
 	r.svc.Store = &lossy{Store: r.svc.Store}
 	var told []State
-	r.svc.Ended = func(_ context.Context, s Session) { told = append(told, s.State) }
+	r.svc.Ended = func(_ context.Context, s Session) error {
+		told = append(told, s.State)
+		return nil
+	}
 	v := r.alice.verification(s, Approve, r.code(s))
 	if _, err := r.verify(v); err == nil {
 		t.Fatal("the answer was lost")

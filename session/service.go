@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,9 @@ type Service struct {
 	// Ended, if set, is told of each session that has ended, by the node that
 	// ended it and before whoever ended it is answered. A node may die before
 	// it is told, and nobody may notice that time has ended a session: what
-	// must not be missed is read from the session itself.
-	Ended func(ctx context.Context, s Session)
+	// must not be missed is read from the session itself. If it fails, the phone is
+	// not told that its approval counts; it sends it again, and so is this.
+	Ended func(ctx context.Context, s Session) error
 }
 
 // tries bounds how often a change is tried again. Every conflict means that
@@ -82,15 +84,28 @@ func (svc *Service) store(ctx context.Context, old Session, a Action, e Effects)
 	if err := svc.Store.Swap(ctx, old, next, e); err != nil {
 		return next, err
 	}
-	if svc.Ended != nil && old.State.Open() && !next.State.Open() {
-		svc.Ended(ctx, next)
+	var left error
+	if old.State.Open() {
+		left = svc.ended(ctx, next)
 	}
 	for _, ev := range events {
 		if err := svc.Audit.Record(ctx, ev); err != nil {
 			return next, err
 		}
 	}
-	return next, refused
+	return next, cmp.Or(refused, left)
+}
+
+// ended tells of a session that has ended. What follows from an approval must have
+// followed before the phone is told; of any other end nothing is lost.
+func (svc *Service) ended(ctx context.Context, s Session) error {
+	if svc.Ended == nil || s.State.Open() {
+		return nil
+	}
+	if err := svc.Ended(ctx, s); err != nil && s.State == Approved {
+		return fmt.Errorf("session: an approval was not followed up: %w", err)
+	}
+	return nil
 }
 
 // session reads session id for [Service.change].
@@ -139,7 +154,7 @@ func (svc *Service) Return(ctx context.Context, id ID, code string) (Session, er
 		return Action{Verb: DoReturn}, e, nil
 	})
 	if errors.Is(err, errRepeat) {
-		err = nil
+		err = svc.ended(ctx, s)
 	}
 	return s, err
 }

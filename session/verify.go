@@ -82,8 +82,8 @@ func (svc *Service) Verify(ctx context.Context, v Verification) (Outcome, error)
 	})
 	switch {
 	case errors.Is(err, errRepeat):
-		if svc.Ended != nil && !s.State.Open() {
-			svc.Ended(ctx, s) // whoever was told first may not have come to it
+		if err := svc.ended(ctx, s); err != nil { // whoever was told first may not have come to it
+			return Outcome{}, err
 		}
 		return svc.repeated(s)
 	case stale && errors.Is(err, ErrNotFound):
