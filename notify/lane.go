@@ -9,8 +9,9 @@ import (
 // A server that hangs takes 5 s of each delivery. So that it holds up nobody
 // else's, each service has a lane of its own.
 const (
-	atOnce = 2  // deliveries of one node to a service
-	inLine = 10 // notices of a service that a node has claimed: those, and what waits for its turn
+	atOnce = 4                // deliveries of one node to a service
+	inLine = 32               // notices of a service that a node has claimed: those, and what waits for its turn
+	putOff = 30 * time.Second // the most that what finds the lane full is put off
 )
 
 type lanes struct {
@@ -21,11 +22,14 @@ type lanes struct {
 
 type lane struct {
 	claimed int // guarded by lanes
+	refused int // since the lane was empty; guarded by lanes
 	slots   chan struct{}
 }
 
-// enter gives the lane of a service; nil: it is full.
-func (s *lanes) enter(service string) *lane {
+// enter gives the lane of a service; nil: it is full, and the notice is to come again
+// so much later, the later the more were refused: what waits for a server that hangs
+// is not to keep the nodes busy.
+func (s *lanes) enter(service string) (*lane, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.of[service]
@@ -34,10 +38,11 @@ func (s *lanes) enter(service string) *lane {
 		s.of[service] = l
 	}
 	if l.claimed == inLine {
-		return nil
+		l.refused++
+		return nil, min(putOff, every*time.Duration(1+l.refused/inLine))
 	}
 	l.claimed++
-	return l
+	return l, 0
 }
 
 func (s *lanes) leave(service string) {

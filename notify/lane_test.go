@@ -110,6 +110,29 @@ func TestOutboxSlowServer(t *testing.T) {
 	})
 }
 
+// However many wait for a server that hangs, each is tried or put on record as not
+// taken, and the nodes are not kept busy with them.
+func TestOutboxBacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o, m, _, stop := manned(t)
+		j := &journal{}
+		o.Audit = j
+		const backlog = 1000
+		for range backlog {
+			o.must(t, "slow", 2*time.Minute)
+		}
+		<-time.After(5 * time.Minute)
+		stop()
+		if len(j.kinds) != backlog || m.left() != 0 {
+			t.Errorf("%d put on record, %d left", len(j.kinds), m.left())
+		}
+		if m.delays > 12*backlog {
+			t.Errorf("put off %d times", m.delays)
+		}
+	})
+}
+
 // Many notices for one server that answers are told soon.
 func TestOutboxMany(t *testing.T) {
 	t.Parallel()

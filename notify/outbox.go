@@ -129,34 +129,65 @@ func (o *Outbox) round(ctx, work context.Context) (more bool) {
 	}
 	late := time.Now().Add(hold / 2) // no later is a delivery begun, for another node may have it then
 	for _, n := range claimed {
-		l := o.lanes.enter(n.Service)
+		if !o.Now().Before(n.Until) {
+			o.end(work, n, failed, errLate)
+			continue
+		}
+		l, later := o.lanes.enter(n.Service)
 		if l == nil { // so many are before it that its server has to answer first
-			o.kept(ctx, n, o.Store.DelayNotice(ctx, n.ID, o.Now().Add(every)))
+			o.later(work, n, o.Now().Add(later))
 			continue
 		}
 		o.lanes.busy.Go(func() {
 			defer o.look()
 			defer o.lanes.leave(n.Service)
-			if l.turn(ctx, late) {
+			switch {
+			case l.turn(ctx, late):
 				defer l.done()
 				o.deliver(work, n)
+			case ctx.Err() != nil: // for another node, at once
+				o.later(work, n, o.Now())
 			}
 		})
 	}
 	return more
 }
 
+// later lets a notice that was claimed be claimed again from due on, or from its end.
+func (o *Outbox) later(ctx context.Context, n Notice, due time.Time) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	if due.After(n.Until) {
+		due = n.Until
+	}
+	o.kept(ctx, n, o.Store.DelayNotice(ctx, n.ID, due))
+}
+
+// settling is for what became of a notice: it is kept also when the node stops, if
+// the store answers.
+func settling(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), grace)
+}
+
 // deliver tries a notice once.
 func (o *Outbox) deliver(ctx context.Context, n Notice) {
 	outcome, err := o.try(ctx, n)
-	ctx = context.WithoutCancel(ctx) // what became of it is kept also when the node stops
 	due := o.Now().Add(wait(n.Version))
-	if outcome == again && due.Before(n.Until) {
-		o.Log.InfoContext(ctx, "a notice was not taken and will be tried again", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", cause(err))
-		n.Version++
-		o.kept(ctx, n, o.Store.PutNotice(ctx, n, due))
+	if outcome != again || !due.Before(n.Until) {
+		o.end(ctx, n, outcome, err)
 		return
 	}
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	o.Log.InfoContext(ctx, "a notice was not taken and will be tried again", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", cause(err))
+	n.Version++
+	o.kept(ctx, n, o.Store.PutNotice(ctx, n, due))
+}
+
+// end puts on record what became of a notice.
+func (o *Outbox) end(ctx context.Context, n Notice, outcome outcome, err error) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
 	if outcome == taken {
 		o.record(ctx, n, audit.NoticeTaken)
 	} else {
@@ -194,6 +225,9 @@ func (e statusError) Error() string { return fmt.Sprintf("answered %d", int(e)) 
 
 // errKind: a newer node may know it.
 var errKind = errors.New("no courier for it")
+
+// errLate: its turn did not come before its end.
+var errLate = errors.New("its time was up")
 
 // errMade says that a courier made no request.
 type errMade struct{ error }

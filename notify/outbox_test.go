@@ -23,6 +23,8 @@ type memory struct {
 	all map[string]Notice
 	due map[string]time.Time
 	err error
+	// delays counts the notices that were put off.
+	delays int
 }
 
 func (m *memory) PutNotice(_ context.Context, n Notice, due time.Time) error {
@@ -36,6 +38,7 @@ func (m *memory) DelayNotice(_ context.Context, id string, due time.Time) error 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.due[id] = due
+	m.delays++
 	return m.err
 }
 
