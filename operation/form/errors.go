@@ -10,7 +10,8 @@ var (
 	ErrUnknown = errors.New("unknown")
 	// ErrMissing: a member that must be there, or a text without words.
 	ErrMissing = errors.New("missing")
-	// ErrHidden: a control or bidirectional character, see [device.HasHidden].
+	// ErrHidden: a control or bidirectional character, see [device.HasHidden]; a line
+	// feed where words are of one line.
 	ErrHidden = errors.New("has a hidden character")
 	// ErrSize: too long, or too many.
 	ErrSize = errors.New("too large")

@@ -165,6 +165,9 @@ func TestAttributeErrors(t *testing.T) {
 		{attribute(`{"type":"KEY_VALUE","label":"a","value":"1\n2","format":"ACCOUNT"}`), "attributes[0].value", form.ErrMalformed},
 		{attribute(`{"type":"NOTE","value":"a","format":"TEXT"}`), "attributes[0].format", form.ErrUnknown},
 		{attribute(`{"type":"NOTE","value":"\u0000"}`), "attributes[0].value", form.ErrHidden},
+		{attribute(`{"type":"HEADING","label":"Total\nAmount: 1 EUR"}`), "attributes[0].label", form.ErrHidden},
+		{attribute(`{"type":"PARTY_INFO","name":"Bob\nwebsite https://bank.example/"}`), "attributes[0].name", form.ErrHidden},
+		{attribute(`{"type":"PARTY_INFO","name":"Bob","description":"Shoes\nWebsite: https://bank.example/"}`), "attributes[0].description", form.ErrHidden},
 		{attribute(`{"type":"HEADING","label":"a","value":"b"}`), "attributes[0].value", form.ErrUnknown},
 		{attribute(`{"type":"ALERT","value":"a","alertType":"PANIC"}`), "attributes[0].alertType", form.ErrMalformed},
 		{attribute(`{"type":"PARTY_INFO","name":"a","websiteUrl":"http://a.example"}`), "attributes[0].websiteUrl", form.ErrMalformed},
@@ -300,16 +303,19 @@ func FuzzForm(f *testing.F) {
 }
 
 func TestWrittenFormIsRead(t *testing.T) {
-	text := rapid.Custom(func(t *rapid.T) form.Text {
-		return form.Text{ID: rapid.StringMatching(`|[A-Za-z0-9._-]{1,8}`).Draw(t, "id"), Message: someText(true).Draw(t, "message")}
-	})
+	words := func(lines bool) *rapid.Generator[form.Text] {
+		return rapid.Custom(func(t *rapid.T) form.Text {
+			return form.Text{ID: rapid.StringMatching(`|[A-Za-z0-9._-]{1,8}`).Draw(t, "id"), Message: someText(lines).Draw(t, "message")}
+		})
+	}
+	text, line := words(true), words(false)
 	word := rapid.StringMatching(`[A-Za-z0-9._-]{1,8}`)
 	rapid.Check(t, func(t *rapid.T) {
 		f := form.Form{Title: text.Draw(t, "title"), Summary: text.Draw(t, "summary")}
 		for i := range rapid.IntRange(0, 6).Draw(t, "attributes") {
-			a := form.Attribute{Type: form.TypeNote, ID: fmt.Sprint(i), Label: text.Draw(t, "label"), Value: text.Draw(t, "value")}
+			a := form.Attribute{Type: form.TypeNote, ID: fmt.Sprint(i), Label: line.Draw(t, "label"), Value: text.Draw(t, "value")}
 			if rapid.Bool().Draw(t, "choice") {
-				a = form.Attribute{Type: form.TypeChoice, Label: a.Label, Options: []form.Option{{ID: word.Draw(t, "option"), Label: a.Value}}}
+				a = form.Attribute{Type: form.TypeChoice, Label: a.Label, Options: []form.Option{{ID: word.Draw(t, "option"), Label: line.Draw(t, "choice label")}}}
 			}
 			f.Attributes = append(f.Attributes, a)
 		}

@@ -28,8 +28,8 @@ var kinds = []kind{
 		word("alertType", optional, func(a *Attribute) *string { return (*string)(&a.Level) },
 			oneOf(LevelSuccess, LevelInfo, LevelWarning, LevelError))}},
 	{TypeParty, []member[Attribute]{id(), label(optional),
-		words("name", required, func(a *Attribute) *Text { return &a.Name }),
-		words("description", optional, func(a *Attribute) *Text { return &a.Description }),
+		line("name", required, func(a *Attribute) *Text { return &a.Name }),
+		line("description", optional, func(a *Attribute) *Text { return &a.Description }),
 		word("logoUrl", optional, func(a *Attribute) *string { return &a.LogoURL }, goodURL),
 		word("websiteUrl", optional, func(a *Attribute) *string { return &a.WebsiteURL }, goodURL)}},
 	{TypeImage, []member[Attribute]{id(), label(optional),
@@ -70,7 +70,7 @@ func options() member[Attribute] {
 }
 
 func label(need bool) member[Attribute] {
-	return words("label", need, func(a *Attribute) *Text { return &a.Label })
+	return line("label", need, func(a *Attribute) *Text { return &a.Label })
 }
 
 var (
@@ -82,7 +82,7 @@ var (
 	}
 	optionMembers = []member[Option]{
 		word("id", required, func(o *Option) *string { return &o.ID }, goodID),
-		words("label", required, func(o *Option) *Text { return &o.Label }),
+		line("label", required, func(o *Option) *Text { return &o.Label }),
 	}
 	textMembers = []member[Text]{
 		word("id", optional, func(t *Text) *string { return &t.ID }, goodID),

@@ -74,6 +74,20 @@ func words[T any](name string, need bool, at func(*T) *Text) member[T] {
 	}
 }
 
+// line is words of one line: more of them would look like the lines that a phone
+// makes of other members.
+func line[T any](name string, need bool, at func(*T) *Text) member[T] {
+	m := words(name, need, at)
+	check := m.check
+	m.check = func(x *T, path string) error {
+		if strings.Contains(at(x).Message, "\n") {
+			return wrong(path, ErrHidden)
+		}
+		return check(x, path)
+	}
+	return m
+}
+
 func (t *Text) check(path string) error {
 	switch {
 	case t.ID != "" && !goodID(t.ID):
