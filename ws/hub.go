@@ -265,7 +265,7 @@ func (h *Hub) Changed(id session.ID, version uint64, open func(context.Context) 
 // Taken implements [Listener].
 func (h *Hub) Taken(id session.ID, number uint64) {
 	for _, c := range h.of(id) {
-		c.takenBy(number)
+		go c.takenBy(number) // the bus waits for no peer
 	}
 }
 

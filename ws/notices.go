@@ -259,7 +259,7 @@ func (n *Notices) Moved(handle string, version uint64, authentic func() bool) {
 func (n *Notices) Replaced(handle string, number uint64, authentic func() bool) {
 	if pages := n.shard(handle).of(handle); len(pages) > 0 && authentic() {
 		for _, p := range pages {
-			p.takenBy(number)
+			go p.takenBy(number) // which says goodbye, and a peer that does not read makes that wait
 		}
 	}
 }

@@ -262,7 +262,10 @@ func (p *page) again(at time.Time) { p.due.CompareAndSwap(never, at.UnixMilli())
 
 // moved makes the operation due if the page does not know that version.
 func (p *page) moved(version uint64) {
-	p.mu.Lock()
+	if !p.mu.TryLock() { // it may be writing, for which the bus does not wait
+		p.due.Store(0)
+		return
+	}
 	defer p.mu.Unlock()
 	if version > p.known.Operation.Version {
 		p.due.Store(0)
