@@ -251,7 +251,7 @@ func (svc *Service) Ended(ctx context.Context, s session.Session) error {
 	return err
 }
 
-// ErrLost: a phone has approved an operation whose flow is not configured on this
+// ErrLost says that a phone has approved an operation whose flow is not configured on this
 // node. Another may know it.
 var ErrLost = errors.New("operation: its flow is not configured on this node")
 

@@ -87,6 +87,7 @@ func (v view) tried() (how StepResult, over cause) {
 			return AuthFailed, ""
 		case session.ByReplaced: // whoever begins another is about to say so
 			return "", ""
+		case session.ByService, session.ByAdmin:
 		}
 		return Canceled, causeCancelled
 	default:
