@@ -245,6 +245,9 @@ func (o StartOperation) approved(place string) (*session.Operation, error) {
 	if o.Data == "" || len(o.Data) > form.MaxData || device.HasHidden(o.Data) {
 		return nil, malformed(place + "data")
 	}
+	if _, err := form.ParseData(o.Data); err != nil && form.Structured(o.Data) {
+		return nil, malformed(place + "data") // as free text, no form would be held against it
+	}
 	out := &session.Operation{Name: o.Name, Data: o.Data}
 	if len(o.Form) == 0 {
 		return out, nil

@@ -66,6 +66,10 @@ type Field struct {
 
 var dataForm = regexp.MustCompile(`^A([0-9]{1,2})(\*|$)`)
 
+// Structured says whether a text begins as structured data does. If [ParseData] then
+// refuses it, it was meant to be.
+func Structured(text string) bool { return dataForm.MatchString(text) }
+
 // ParseData reads structured data:
 //
 //	data  = "A" template 0*5( "*" field )   ; template: one or two digits

@@ -82,6 +82,13 @@ func TestOperationFormRefused(t *testing.T) {
 			t.Errorf("%s: detail %q", x.form, a.Problem.Detail)
 		}
 	}
+	// Data that is meant to be structured is not taken for free text, which no form could contradict.
+	for _, data := range []string{"A1*A100.50EUR*NPay * now", "A1*A100", "A1*A0EUR", "A1*IDE89370400440532013001", `A1*NC:\\temp`, "A1*a*b*c*d*e*f"} {
+		a := startForm(r, p, data, `{"attributes":[{"type":"AMOUNT","amount":"7","currency":"EUR"}]}`)
+		if r.Refused(data, a, 400, "invalid_request"); a.Problem.Detail != "invalid: operation.data" {
+			t.Errorf("%s: detail %q", data, a.Problem.Detail)
+		}
+	}
 	// A back end's operation names its members from further in.
 	for form, want := range map[string]string{
 		`{"a":1}`: "invalid: form.a",
