@@ -88,7 +88,7 @@ func (o *Outbox) must(t *testing.T, service string, life time.Duration) {
 	}
 }
 
-// A server that hangs holds up nobody else's notices, and gets two requests at a
+// A server that hangs holds up nobody else's notices, and gets a few requests at a
 // time.
 func TestOutboxSlowServer(t *testing.T) {
 	t.Parallel()
