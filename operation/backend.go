@@ -79,8 +79,9 @@ func (svc *Service) Create(ctx context.Context, w Order) (Operation, error) {
 }
 
 // once begins the operation of an idempotency key, or gives the one that it began
-// before, whatever else has changed since. One that lost against another with the key, or whose caller was told of a
-// failure, is nobody's: its id was told to nobody, and it stands on no list.
+// before, whatever else has changed since. One that lost against another with the
+// key, or whose caller was told of a failure, is nobody's: its id was told to nobody,
+// and it stands on no list.
 func (svc *Service) once(ctx context.Context, w Order) (Operation, error) {
 	key := strings.Join([]string{"operation", w.Service, w.Repeat}, "\n")
 	id, body, known, err := svc.Repeats.RecallOperation(ctx, key)

@@ -251,8 +251,8 @@ func (svc *Service) Ended(ctx context.Context, s session.Session) error {
 	return err
 }
 
-// ErrLost says that a phone has approved an operation whose flow is not configured on this
-// node. Another may know it.
+// ErrLost says that a phone has approved an operation whose flow is not configured on
+// this node. Another may know it.
 var ErrLost = errors.New("operation: its flow is not configured on this node")
 
 // present brings an operation up to the present, and gives it.
