@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"countersign/operation"
 	"countersign/session"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 )
 
@@ -19,12 +21,18 @@ type AuthnRequest struct {
 	Data *AuthnWish `json:"data,omitempty"`
 }
 
-// An AuthnWish is what a request of type start, or choose, brings.
+// An AuthnWish is what a request of type start, verify or choose brings.
 type AuthnWish struct {
 	Method    *string `json:"method,omitempty"`
 	User      *string `json:"user,omitempty"`
 	Challenge *string `json:"challenge,omitempty"`
 	Scan      *bool   `json:"scan,omitempty"`
+
+	// verify; which of them says for which method it is
+	OTP       *string          `json:"otp,omitempty"`
+	Code      *string          `json:"code,omitempty"`
+	Assertion jsontext.Value   `json:"assertion,omitempty"`
+	Options   *map[string]bool `json:"options,omitempty"`
 }
 
 // An AuthnResponse is the answer to a page that shows an operation.
@@ -65,6 +73,20 @@ type AuthnData struct {
 	QRURL        string `json:"qrUrl,omitempty"`
 	Mode         string `json:"mode,omitempty"`
 
+	// start of message
+	SentTo      *string `json:"sentTo,omitempty"`
+	ResendAfter *int    `json:"resendAfter,omitempty"` // seconds
+	Length      int     `json:"length,omitempty"`
+	// start of offline
+	QR     string `json:"qr,omitempty"`
+	Format string `json:"format,omitempty"`
+	// start of consent
+	Text    string        `json:"text,omitempty"`
+	Version string        `json:"version,omitempty"`
+	Options []AuthnOption `json:"options,omitempty"`
+	// start of passkey
+	PublicKey json.RawMessage `json:"publicKey,omitempty"`
+
 	Message  *AuthnMessage `json:"message,omitempty"`
 	Location string        `json:"location,omitempty"`
 }
@@ -73,6 +95,14 @@ type AuthnData struct {
 type AuthnMethod struct {
 	ID    string `json:"id"`
 	Label string `json:"label"`
+}
+
+// An AuthnOption is something that the user may agree to by itself.
+type AuthnOption struct {
+	ID       string `json:"id"`
+	Text     string `json:"text"`
+	Required bool   `json:"required"`
+	Value    bool   `json:"value"`
 }
 
 // An AuthnService is whom the user logs in at, or who asks them to approve.
@@ -136,6 +166,10 @@ func (q AuthnRequest) message() operation.Message {
 	if d := q.Data; d != nil {
 		m.Method, m.User, m.Challenge = operation.Method(text(d.Method)), text(d.User), text(d.Challenge)
 		m.Scan = d.Scan != nil && *d.Scan
+		m.OTP, m.Code, m.Assertion = text(d.OTP), text(d.Code), d.Assertion
+		if d.Options != nil {
+			m.Options = *d.Options
+		}
 	}
 	return m
 }
@@ -151,7 +185,7 @@ func (h *Handler) answered(r *http.Request, a operation.Answer) AuthnResponse {
 	case operation.Init:
 		h.shown(r, a, &out.Data)
 	case operation.Start:
-		out.Data = h.startedFor(*a.Started)
+		h.begun(a, &out.Data)
 	case operation.Failure:
 		out.Data.Message = &AuthnMessage{h.Pages.Text(r, string(a.Text))}
 		out.Data.RemainingAttempts = &a.Remaining
@@ -178,7 +212,27 @@ func (h *Handler) shown(r *http.Request, a operation.Answer, d *AuthnData) {
 	d.WebSocketID = h.Operations.WebSocketID(o.ID)
 }
 
-// startedFor is the answer to a start, without what is for a service.
+// begun is the answer to a start of any method.
+func (h *Handler) begun(a operation.Answer, d *AuthnData) {
+	switch {
+	case a.Started != nil:
+		*d = h.startedFor(*a.Started)
+	case a.Sent != nil:
+		again := int(math.Ceil(a.Sent.ResendAfter.Seconds()))
+		d.SentTo, d.ResendAfter, d.Length = &a.Sent.To, &again, a.Sent.Length
+	case a.Drawn != nil:
+		d.QR, d.Format = a.Drawn.QR, a.Drawn.Format
+	case a.Asked != nil:
+		d.Text, d.Version = a.Asked.Text, a.Asked.Version
+		for _, o := range a.Asked.Options {
+			d.Options = append(d.Options, AuthnOption(o))
+		}
+	case a.Passkey != nil:
+		d.PublicKey = a.Passkey
+	}
+}
+
+// startedFor is the answer to the start of a session, without what is for a service.
 func (h *Handler) startedFor(s session.Session) AuthnData {
 	x := h.started(s)
 	return AuthnData{SessionID: x.SessionID, AutoPassword: x.AutoPassword, WSToken: x.WSToken, ExpiresAt: x.ExpiresAt,

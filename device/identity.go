@@ -44,6 +44,9 @@ type Identity struct {
 	CreatedAt   time.Time
 	Claims      Claims
 	Devices     []Device
+	// Off are the ways to approve that the identity has switched off, by the names
+	// of their methods.
+	Off []string
 	// Resealable says that it was read from a record sealed under a master
 	// secret that is not the first; storing it again ends that.
 	Resealable bool
@@ -60,6 +63,9 @@ type Device struct {
 	// UsedV1 says that the device has signed a protocol version 1 request
 	// other than its enrolment; legacy v0 signatures are refused from then on.
 	UsedV1 bool
+	// Offline is the secret, 32 bytes, that the phone's codes come from when it
+	// has no network; nil: none was agreed on.
+	Offline []byte
 }
 
 // Device finds a device that is not revoked, of an identity that is not.

@@ -46,15 +46,17 @@ const (
 	ToFail  Target = "fail"
 )
 
-// usual is what follows a result unless a step says otherwise.
-func usual(r StepResult) Target {
-	switch r {
-	case Confirmed:
-		return ToNext
-	case AuthFailed:
-		return ToAgain
+// usual is what follows a result by a method unless a step says otherwise. Who types
+// too many wrong codes in a page has that method off, and no other: anybody may.
+func usual(by Method, r StepResult) []Target {
+	_, typed := methods()[by].(typed)
+	switch {
+	case r == Confirmed:
+		return []Target{ToNext}
+	case r == AuthFailed, r == AuthMethodFailed && typed:
+		return []Target{ToAgain}
 	default: // Canceled, AuthMethodFailed
-		return ToFail
+		return []Target{ToFail}
 	}
 }
 
@@ -65,6 +67,13 @@ func (f Flow) step(name Step) (FlowStep, bool) {
 		return FlowStep{}, false
 	}
 	return f.Steps[i], true
+}
+
+// pages says whether it has methods that are answered in the page by who is asked.
+func (f Flow) pages() bool {
+	return slices.ContainsFunc(f.Steps, func(s FlowStep) bool {
+		return slices.ContainsFunc(s.Ways, func(w Way) bool { return w.Method != ByName && w.Method != ByPhone && w.Method != ByReview })
+	})
 }
 
 func (f Flow) index(name Step) int {
@@ -81,10 +90,10 @@ func (f Flow) next(name Step) (FlowStep, bool) {
 }
 
 // targets are where a result of a step leads, steps by their names.
-func (f Flow) targets(s FlowStep, r StepResult) []Target {
+func (f Flow) targets(s FlowStep, by Method, r StepResult) []Target {
 	list := s.On[r]
 	if len(list) == 0 {
-		list = []Target{usual(r)}
+		list = usual(by, r)
 	}
 	out := make([]Target, len(list))
 	for i, t := range list {
@@ -106,12 +115,12 @@ func (f Flow) targets(s FlowStep, r StepResult) []Target {
 // after is where an operation stands after a result of a step. Of several targets
 // an end that is good goes first, then a step that can be taken, and only then the
 // end that is not; open says whether some way of a step can be taken.
-func (f Flow) after(name Step, r StepResult, open func(FlowStep) bool) (Result, Step) {
+func (f Flow) after(name Step, by Method, r StepResult, open func(FlowStep) bool) (Result, Step) {
 	s, ok := f.step(name)
 	if !ok {
 		return Failed, name
 	}
-	targets := f.targets(s, r)
+	targets := f.targets(s, by, r)
 	if slices.Contains(targets, ToDone) {
 		return Done, name
 	}

@@ -113,7 +113,7 @@ func (f Flow) checkPaths(fail failer) {
 	for range f.Steps {
 		for _, s := range f.Steps {
 			for _, r := range stepResults() {
-				for _, t := range f.targets(s, r) {
+				for _, t := range f.targets(s, s.Ways[0].Method, r) {
 					leads[s.Name] = leads[s.Name] || t == ToDone || leads[Step(t)]
 					if !due[s.Name] {
 						continue

@@ -44,7 +44,7 @@ func (f Flow) Diagram() string {
 }
 
 func (f Flow) arrows(b *strings.Builder, s FlowStep, r StepResult) {
-	for _, t := range slices.Compact(f.targets(s, r)) {
+	for _, t := range slices.Compact(f.targets(s, s.Ways[0].Method, r)) {
 		to := string(t)
 		switch t {
 		case ToDone:

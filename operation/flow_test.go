@@ -25,8 +25,8 @@ func TestBuiltInFlows(t *testing.T) {
 		fmt.Fprintf(&out, "%s: %s\n", name, f)
 		for _, s := range f.Steps {
 			for _, r := range stepResults() {
-				result, step := f.after(s.Name, r, func(FlowStep) bool { return true })
-				closed, _ := f.after(s.Name, r, func(FlowStep) bool { return false })
+				result, step := f.after(s.Name, s.Ways[0].Method, r, func(FlowStep) bool { return true })
+				closed, _ := f.after(s.Name, s.Ways[0].Method, r, func(FlowStep) bool { return false })
 				fmt.Fprintf(&out, "\t%-10s %-18s %-8s %-10s nothing open: %s\n", s.Name, r, result, step, closed)
 			}
 		}
@@ -68,13 +68,13 @@ func TestMixedTargets(t *testing.T) {
 		"again is one too":      {[]Target{ToAgain}, []Step{"a"}, Continue, "a"},
 	} {
 		f := Flow{Name: "x", Expiry: time.Minute, Steps: []FlowStep{step("a", x.targets...), step("b"), step("c", ToDone)}}
-		result, at := f.after("a", Confirmed, func(s FlowStep) bool { return slices.Contains(x.open, s.Name) })
+		result, at := f.after("a", ByPhone, Confirmed, func(s FlowStep) bool { return slices.Contains(x.open, s.Name) })
 		if result != x.result || at != x.step {
 			t.Errorf("%s: %s %s", what, result, at)
 		}
 	}
 	f := Flow{Name: "x", Expiry: time.Minute, Steps: []FlowStep{step("a")}}
-	if result, _ := f.after("gone", Confirmed, func(FlowStep) bool { return true }); result != Failed {
+	if result, _ := f.after("gone", ByPhone, Confirmed, func(FlowStep) bool { return true }); result != Failed {
 		t.Errorf("a step that there is no more: %s", result)
 	}
 }
@@ -117,7 +117,7 @@ func TestCheckedFlowsProve(t *testing.T) {
 			if !ok {
 				rt.Fatalf("at %q", at)
 			}
-			result, next := f.after(at, r, func(FlowStep) bool { return rapid.Bool().Draw(rt, "open") })
+			result, next := f.after(at, ByPhone, r, func(FlowStep) bool { return rapid.Bool().Draw(rt, "open") })
 			proven += s.factors(r)
 			switch result {
 			case Done:

@@ -16,6 +16,7 @@ import (
 // start of a session: device.LimitedError, session.ErrFull.
 func (svc *Service) Handle(ctx context.Context, id ID, secret string, m Message, from Requester) (Answer, error) {
 	ctx = context.WithoutCancel(ctx)
+	asked := &asked{from: from}
 	for range tries {
 		o, err := svc.Peek(ctx, id, secret)
 		switch {
@@ -30,6 +31,7 @@ func (svc *Service) Handle(ctx context.Context, id ID, secret string, m Message,
 		if err != nil {
 			return Answer{}, err
 		}
+		v.asked = asked
 		a, again, err := svc.answer(ctx, v, m, from)
 		if again || errors.Is(err, ErrConflict) {
 			continue
@@ -50,7 +52,9 @@ func (svc *Service) answer(ctx context.Context, v view, m Message, from Requeste
 		return Answer{}, false, fmt.Errorf("%w: %s at %s", errUnknown, v.o.Name, v.o.Step)
 	}
 	if !due {
-		p = v.decide(m)
+		if p, err = v.decide(ctx, m); err != nil {
+			return Answer{}, false, err
+		}
 		if m.Type == Init && v.o.Result == Continue && !v.o.Shown {
 			a, err = svc.show(ctx, v, p, m, from)
 			return a, false, err
@@ -62,10 +66,15 @@ func (svc *Service) answer(ctx context.Context, v view, m Message, from Requeste
 
 // look reads what an operation's answers are decided from.
 func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
-	v = view{flow: svc.Flows[o.Name], now: svc.Now()}
+	v = view{svc: svc, flow: svc.Flows[o.Name], now: svc.Now(), asked: &asked{}}
 	party, _ := svc.Parties.Party(o.Service)
 	v.scans = slices.Contains(party.Modes, session.Scan)
 	v = v.at(o)
+	if o.Result == Continue && o.Subject != "" && v.flow.pages() {
+		if v.person, err = svc.Sessions.Person(ctx, o.Service, o.Subject); err != nil {
+			return v, err
+		}
+	}
 	if o.Session == "" || o.Result != Continue {
 		return v, nil
 	}
@@ -115,30 +124,30 @@ func (svc *Service) settle(v view, m Message) (p plan, due bool, err error) {
 }
 
 // decide is the dispatcher: the message is for the step that is due.
-func (v view) decide(m Message) plan {
+func (v view) decide(ctx context.Context, m Message) (plan, error) {
 	if v.o.Result != Continue {
-		return plan{answer: v.o.ended(m)}
+		return plan{answer: v.o.ended(m)}, nil
 	}
 	switch m.Type {
 	case Cancel:
-		return v.end(m, causeCancelled)
+		return v.end(m, causeCancelled), nil
 	case Init:
-		return plan{answer: v.init(m)}
+		return plan{answer: v.init(m)}, nil
 	case Status:
-		return plan{answer: Answer{Type: Status, ReplyTo: m.Type, Operation: v.o, StepResult: v.o.How}}
+		return plan{answer: Answer{Type: Status, ReplyTo: m.Type, Operation: v.o, StepResult: v.o.How}}, nil
 	case Choose:
-		return v.choose(m)
+		return v.choose(m), nil
 	case Start:
 		if x, ok := v.offered(m.Method); ok {
-			return x.start(v, m)
+			return x.start(ctx, v, m)
 		}
 	case Verify:
-		if x, ok := v.offered(m.Method); ok {
-			return x.verify(v, m)
+		if x, ok := v.offered(m.method()); ok {
+			return x.verify(ctx, v, m)
 		}
 	case Complete, Failure: // answers, no requests
 	}
-	return plan{answer: refused(m, OutOfStep)}
+	return plan{answer: refused(m, OutOfStep)}, nil
 }
 
 // offered is a method that the step takes, or that can be taken beside it. Whether
@@ -147,7 +156,7 @@ func (v view) offered(m Method) (method, bool) {
 	x, known := methods()[m]
 	_, listed := v.step.way(m)
 	beside := m == ByPhone && v.mayScan() || m == ByName && v.mayRename()
-	return x, known && (listed || beside) && !slices.Contains(v.o.Closed, m)
+	return x, known && (listed || beside) && !slices.Contains(v.o.Closed, m) && !v.off(m)
 }
 
 // begin starts the session of a device step. It is the same whether or not there
@@ -204,7 +213,18 @@ func (svc *Service) carryOut(ctx context.Context, v view, p plan, m Message, fro
 		return Answer{}, err
 	}
 	p.answer.Operation = next
-	return p.answer, svc.tell(ctx, v.o, next)
+	if err := svc.tell(ctx, v.o, next); err != nil {
+		return p.answer, err
+	}
+	if p.note != "" {
+		if err := svc.record(ctx, next, p.note, string(m.method())); err != nil {
+			return p.answer, err
+		}
+	}
+	if p.post != nil {
+		return p.answer, p.post(ctx)
+	}
+	return p.answer, nil
 }
 
 // givenUp marks what this package does to a session of its own: nobody has to be told.

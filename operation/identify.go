@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"context"
 	"strings"
 
 	"countersign/device"
@@ -30,24 +31,26 @@ func (identify) open(v view) bool { return !v.o.Named && v.o.Approval == nil }
 
 // start takes the name: in its step and after it, because the name may have been
 // another's.
-func (i identify) start(v view, m Message) plan {
+func (i identify) start(_ context.Context, v view, m Message) (plan, error) {
 	if !i.open(v) {
-		return plan{answer: refused(m, OutOfStep)}
+		return plan{answer: refused(m, OutOfStep)}, nil
 	}
 	user := strings.TrimSpace(m.User)
 	if user == "" || len(user) > userMost {
-		return plan{answer: v.failure(m, nameMissing)}
+		return plan{answer: v.failure(m, nameMissing)}, nil
 	}
 	next := v.o
 	give := v.running()
-	next.Subject, next.Session, next.How = device.TokenID(user).Canonical(), "", ""
+	next.Subject, next.Session, next.How, next.Kept = device.TokenID(user).Canonical(), "", "", nil // what was kept was another's
 	if next.Step == v.flow.Steps[0].Name {
 		v.o = next
 		p := v.settled(m, ByName, Confirmed, "")
 		p.give, p.by = give, session.ByReplaced
-		return p
+		return p, nil
 	}
-	return plan{next: &next, give: give, by: session.ByReplaced, answer: v.at(next).init(m)}
+	return plan{next: &next, give: give, by: session.ByReplaced, answer: v.at(next).init(m)}, nil
 }
 
-func (identify) verify(_ view, m Message) plan { return plan{answer: refused(m, OutOfStep)} }
+func (identify) verify(_ context.Context, _ view, m Message) (plan, error) {
+	return plan{answer: refused(m, OutOfStep)}, nil
+}

@@ -1,6 +1,8 @@
 package operation
 
 import (
+	"time"
+
 	"countersign/session"
 )
 
@@ -38,6 +40,11 @@ const (
 	ByName   Method = "identify" // the user tells a name
 	ByPhone  Method = "device"   // a session, which a phone decides
 	ByReview Method = "review"   // the user sees what it is, and chooses
+
+	ByMessage Method = "message" // a code that is sent to the user, who types it
+	ByOffline Method = "offline" // a code that a phone without a network shows
+	ByConsent Method = "consent" // the user agrees to a text
+	ByPasskey Method = "passkey" // WebAuthn
 )
 
 // A Message is what a page sends. Only what the type and the method need is
@@ -45,9 +52,30 @@ const (
 type Message struct {
 	Type      Type
 	Method    Method
-	User      string // start identify
-	Challenge string // start device: S256 challenge of the page's verifier
-	Scan      bool   // start device: whoever scans
+	User      string          // start identify
+	Challenge string          // start device: S256 challenge of the page's verifier
+	Scan      bool            // start device: whoever scans
+	OTP       string          // verify message
+	Code      string          // verify offline
+	Assertion []byte          // verify passkey: JSON, as the browser gave it
+	Options   map[string]bool // verify consent: what was ticked
+}
+
+// method is the one that an answer of the page is for: what it brings says it.
+func (m Message) method() Method {
+	switch {
+	case m.Method != "" || m.Type != Verify:
+		return m.Method
+	case m.OTP != "":
+		return ByMessage
+	case m.Code != "":
+		return ByOffline
+	case m.Assertion != nil:
+		return ByPasskey
+	case m.Options != nil:
+		return ByConsent
+	}
+	return ""
 }
 
 // A Requester is the browser that a message came from, as the server saw it.
@@ -102,9 +130,42 @@ type Answer struct {
 	StepResult StepResult
 	// Started is the session that was started. Its secrets are for the page.
 	Started *session.Session
-	Text    Text // failure: what went wrong
+	// Sent, Drawn, Asked and Passkey are what the starts of the other methods tell.
+	Sent    *Sent
+	Drawn   *Drawn
+	Asked   *Question
+	Passkey []byte // WebAuthn options, JSON
+	Text    Text   // failure: what went wrong
 	// Location is where the browser goes now that the operation has ended.
 	Location string
+}
+
+// Sent says that a message with a code is on its way.
+type Sent struct {
+	To          string        // masked; empty before a factor has succeeded
+	ResendAfter time.Duration // when another can be sent, which kills the code of this one
+	Length      int           // of the code
+}
+
+// Drawn is what the page draws for a phone without a network.
+type Drawn struct {
+	QR     string // the text
+	Format string // names its form
+}
+
+// A Question is a text that the user is asked to agree to.
+type Question struct {
+	Text    string
+	Version string
+	Options []Option
+}
+
+// An Option is something that the user may agree to by itself.
+type Option struct {
+	ID       string
+	Text     string
+	Required bool
+	Value    bool // as it was answered before, or as it is proposed
 }
 
 func refused(m Message, why Reason) Answer {

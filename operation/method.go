@@ -1,5 +1,7 @@
 package operation
 
+import "context"
+
 // A method is how a step is taken. Each is a file of its own, and knows nothing of
 // the others: where a step leads is the flow's business, and the dispatcher's.
 type method interface {
@@ -13,9 +15,11 @@ type method interface {
 	// open says whether it can be taken in the view's step as things stand. It must
 	// not tell whether there is anybody of the subject's name.
 	open(v view) bool
-	// start and verify answer the messages of these types.
-	start(v view, m Message) plan
-	verify(v view, m Message) plan
+	// start and verify answer the messages of these types. They change nothing by
+	// themselves but what has to be counted before it is judged: they may be asked
+	// again if another message was quicker.
+	start(ctx context.Context, v view, m Message) (plan, error)
+	verify(ctx context.Context, v view, m Message) (plan, error)
 }
 
 // methods are all there are.

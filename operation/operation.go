@@ -64,6 +64,13 @@ type Operation struct {
 	// tried again.
 	Tries  []Try
 	Closed []Method
+	// Attempts is how often any method may be tried in this operation; 0: as often
+	// as its flow says.
+	Attempts int
+	// Risk is how much the flow asks for; empty: all of it.
+	Risk string
+	// Kept is what methods of the step remember until they are answered.
+	Kept []Kept
 	// Login names the browser login that it was first shown in; empty: it was not
 	// shown, or in none.
 	Login string
@@ -91,6 +98,13 @@ type Operation struct {
 	History  []Entry
 }
 
+// Kept is what a method remembers from its start until it is answered. It is sealed
+// like the rest, and gone when the step is.
+type Kept struct {
+	Method Method
+	State  []byte // as the method writes it
+}
+
 // A Try is how often a method was tried.
 type Try struct {
 	Method Method
@@ -110,16 +124,16 @@ type Entry struct {
 // historyMost bounds a history; the oldest leave.
 const historyMost = 64
 
-// An Approval is what the phone approved.
+// An Approval is what was approved, and how.
 type Approval struct {
 	Token  device.TokenID // the identity itself, never pairwise
-	Device device.ID
+	Device device.ID      // empty: without a phone
 	AMR    []string
 	ACR    string
 	At     time.Time
 	Scopes []device.Scope
 	Claims device.Claims
-	// Proof is kept of the operation of a back end.
+	// Proof is kept of the operation of a back end that a phone has signed.
 	Proof *Proof
 }
 
@@ -194,6 +208,24 @@ func (o *Operation) try(m Method) {
 		}
 	}
 	o.Tries = append(o.Tries, Try{m, 1})
+}
+
+// kept is what a method remembers; nil: nothing.
+func (o Operation) kept(m Method) []byte {
+	for _, k := range o.Kept {
+		if k.Method == m {
+			return k.State
+		}
+	}
+	return nil
+}
+
+// keep has a method remember something in the place of what it did; nil: nothing.
+func (o *Operation) keep(m Method, state []byte) {
+	o.Kept = slices.DeleteFunc(slices.Clone(o.Kept), func(k Kept) bool { return k.Method == m })
+	if state != nil {
+		o.Kept = append(o.Kept, Kept{m, state})
+	}
 }
 
 // note puts something into the history.

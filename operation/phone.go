@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"context"
 	"crypto/sha256"
 	"slices"
 
@@ -30,17 +31,17 @@ func (handset) open(v view) bool { return v.o.Subject != "" || v.scans }
 
 // start asks for a session. In the step identify it may be for whoever scans, who
 // is then identified too.
-func (handset) start(v view, m Message) plan {
+func (handset) start(_ context.Context, v view, m Message) (plan, error) {
 	scan := m.Scan && v.o.Approval == nil && !v.o.Named // else it is known who has to approve
 	switch {
 	case !isBase64(m.Challenge, sha256.Size):
-		return plan{answer: refused(m, Malformed)}
+		return plan{answer: refused(m, Malformed)}, nil
 	case !scan && v.step.Name == v.flow.Steps[0].Name && v.identifies():
-		return plan{answer: refused(m, OutOfStep)} // nobody is named yet
+		return plan{answer: refused(m, OutOfStep)}, nil // nobody is named yet
 	case (scan || v.o.Subject == "") && !v.scans:
-		return plan{answer: v.failure(m, notOfferedHere)}
+		return plan{answer: v.failure(m, notOfferedHere)}, nil
 	case v.remaining(ByPhone) == 0:
-		return v.fail(m, causeTooMany, triedTooOften)
+		return v.fail(m, causeTooMany, triedTooOften), nil
 	}
 	next := v.o
 	if v.identifies() {
@@ -51,10 +52,12 @@ func (handset) start(v view, m Message) plan {
 	}
 	next.How = ""
 	next.try(ByPhone)
-	return plan{next: &next, give: v.running(), by: session.ByReplaced, session: true}
+	return plan{next: &next, give: v.running(), by: session.ByReplaced, session: true}, nil
 }
 
-func (handset) verify(_ view, m Message) plan { return plan{answer: refused(m, OutOfStep)} }
+func (handset) verify(_ context.Context, _ view, m Message) (plan, error) {
+	return plan{answer: refused(m, OutOfStep)}, nil
+}
 
 // tried says how the session of a step ended, if it has; over is set when nothing
 // may be tried after it.
@@ -106,19 +109,28 @@ func (svc *Service) approved(v view) (*Approval, error) {
 	if !s.Silent || c == nil || s.Service != v.o.Service || s.For != string(v.o.ID) {
 		return nil, session.ErrProof // not what this operation started
 	}
-	if before := v.o.Approval; before != nil && before.Token != c.Token {
-		return nil, session.ErrProof // two factors of two people are none
-	}
 	a := &Approval{Token: c.Token, Device: c.Device, AMR: slices.Clone(g.AMR), ACR: g.ACR, At: g.IssuedAt, Scopes: g.Scopes, Claims: g.Claims}
-	if before := v.o.Approval; before != nil {
-		for _, m := range before.AMR {
-			if !slices.Contains(a.AMR, m) {
-				a.AMR = append(a.AMR, m)
-			}
-		}
-	}
 	if v.o.ByService {
 		a.Proof = &Proof{Text: s.Proof.Text, Signature: s.Proof.Signature, Key: s.Proof.Key, Display: c.Display}
+	}
+	return a.beside(v.o.Approval)
+}
+
+// beside is an approval that comes after another of the same operation.
+func (a *Approval) beside(before *Approval) (*Approval, error) {
+	if before == nil {
+		return a, nil
+	}
+	if before.Token != a.Token {
+		return nil, session.ErrProof // two factors of two people are none
+	}
+	for _, m := range before.AMR {
+		if !slices.Contains(a.AMR, m) {
+			a.AMR = append(a.AMR, m)
+		}
+	}
+	if a.Proof == nil {
+		a.Proof = before.Proof
 	}
 	return a, nil
 }

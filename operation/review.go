@@ -1,5 +1,7 @@
 package operation
 
+import "context"
+
 // review is the method of a step in which the user sees what is to be approved,
 // and chooses how: among the methods of the step after it.
 type review struct{}
@@ -15,8 +17,13 @@ func (review) open(v view) bool {
 	return ok && v.open(n)
 }
 
-func (review) start(_ view, m Message) plan  { return plan{answer: refused(m, OutOfStep)} }
-func (review) verify(_ view, m Message) plan { return plan{answer: refused(m, OutOfStep)} }
+func (review) start(_ context.Context, _ view, m Message) (plan, error) {
+	return plan{answer: refused(m, OutOfStep)}, nil
+}
+
+func (review) verify(_ context.Context, _ view, m Message) (plan, error) {
+	return plan{answer: refused(m, OutOfStep)}, nil
+}
 
 // choose takes the choice, if it is one of those that were offered.
 func (v view) choose(m Message) plan {

@@ -22,6 +22,7 @@ type Service struct {
 	Repeats  Repeats
 	Sessions *session.Service
 	Parties  session.Parties
+	Guesses  Guesses
 	Audit    audit.Recorder
 	Now      func() time.Time
 }

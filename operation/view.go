@@ -1,9 +1,11 @@
 package operation
 
 import (
+	"context"
 	"slices"
 	"time"
 
+	"countersign/audit"
 	"countersign/session"
 )
 
@@ -11,19 +13,31 @@ import (
 // flow and the step that is due, and the session of a device step, if one was
 // started and is still known.
 type view struct {
+	svc  *Service
 	o    Operation
 	flow Flow
 	step FlowStep
 	s    *session.Session
 	// scans says whether the service lets anybody scan.
 	scans bool
-	now   time.Time
+	// person is who is asked, where the flow has methods that are answered in the
+	// page; zero: nobody is told yet.
+	person session.Person
+	asked  *asked
+	now    time.Time
+}
+
+// asked is what one request has come to, however often it is looked at anew.
+type asked struct {
+	from    Requester
+	counted int // how many codes have counted with the one it brings; 0: it has not
 }
 
 // at is the view of another state of the operation.
 func (v view) at(o Operation) view {
 	step, _ := v.flow.step(o.Step)
-	return view{o: o, flow: v.flow, step: step, scans: v.scans, now: v.now}
+	v.o, v.step, v.s = o, step, nil
+	return v
 }
 
 // lost says that this node does not know the flow of an operation, or that the flow
@@ -56,6 +70,10 @@ type plan struct {
 	// give is a running session that is given up, and by whom.
 	give session.ID
 	by   session.Canceller
+	// note is what goes on record besides what becomes of the operation.
+	note audit.Kind
+	// post, if set, is done once the change is made.
+	post func(context.Context) error
 }
 
 // identifies says whether the step due is the one that asks who it is.
@@ -74,8 +92,9 @@ func (v view) reviews() bool {
 func (v view) takes(s FlowStep, m Method) bool {
 	_, listed := s.way(m)
 	x, known := methods()[m]
-	in := view{o: v.o, flow: v.flow, step: s, s: v.s, scans: v.scans, now: v.now}
-	return listed && known && !slices.Contains(v.o.Closed, m) && x.open(in)
+	in := v
+	in.step = s
+	return listed && known && !slices.Contains(v.o.Closed, m) && !v.off(m) && x.open(in)
 }
 
 // open says whether some method takes a step.
@@ -138,13 +157,27 @@ func (v view) mayRename() bool {
 // remaining is how often a method can still be tried; -1: as often as one likes.
 func (v view) remaining(m Method) int {
 	most := methods()[m].tries()
-	if w, ok := v.step.way(m); ok && w.Attempts > 0 {
+	w, _ := v.step.way(m)
+	if w.Attempts > 0 {
 		most = w.Attempts
 	}
-	if most == 0 {
+	if most == 0 && v.o.Attempts == 0 {
 		return -1
 	}
-	return max(0, most-v.o.tried(m))
+	if m == ByName || m == ByReview {
+		return -1
+	}
+	return max(0, fewest(most, v.o.Attempts)-v.o.tried(m))
+}
+
+// fewest is the smallest of several bounds; 0: there is none.
+func fewest(bounds ...int) (least int) {
+	for _, n := range bounds {
+		if n > 0 && (least == 0 || n < least) {
+			least = n
+		}
+	}
+	return least
 }
 
 // left is what the page is told: the tries of the step's first method that has a
@@ -161,7 +194,7 @@ func (v view) left() int {
 // enter sets what belongs to the step that an operation has come to.
 func (v view) enter(o *Operation) {
 	step, _ := v.flow.step(o.Step)
-	o.How, o.StepEnds = "", time.Time{}
+	o.How, o.StepEnds, o.Kept = "", time.Time{}, nil
 	if step.Expiry > 0 {
 		o.StepEnds = v.now.Add(step.Expiry).Truncate(time.Second)
 	}
@@ -176,9 +209,10 @@ func (v view) settled(m Message, by Method, how StepResult, why cause) plan {
 	}
 	if how == AuthMethodFailed {
 		next.Closed = append(slices.Clone(next.Closed), by)
+		next.keep(by, nil)
 	}
 	from := next.Step
-	next.Result, next.Step = v.flow.after(from, how, v.at(next).open)
+	next.Result, next.Step = v.flow.after(from, by, how, v.at(next).open)
 	if next.Result == Failed {
 		next.Reason = string(reason(how, why))
 	}
@@ -227,6 +261,13 @@ func (v view) fail(m Message, why cause, t Text) plan {
 // failure answers a mistake of the user's, which changes nothing.
 func (v view) failure(m Message, t Text) Answer {
 	return Answer{Type: Failure, ReplyTo: m.Type, Operation: v.o, Text: t, Remaining: v.left()}
+}
+
+// failureOf is failure, with the tries that a method has left.
+func (v view) failureOf(by Method, m Message, t Text) Answer {
+	a := v.failure(m, t)
+	a.Remaining = v.remaining(by)
+	return a
 }
 
 func (v view) init(m Message) Answer {

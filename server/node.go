@@ -152,6 +152,10 @@ func (l *late) Record(ctx context.Context, e audit.Event) error { return l.to.Re
 // (RFC 6749 §2.3.1).
 func wrongSecrets() Rate { return Rate{30, 10 * time.Minute} }
 
+// typedCodes is how many codes may be typed in pages from one address. An office
+// has one, so it is not few; who is asked is protected by bounds of their own.
+func typedCodes() Rate { return Rate{60, 10 * time.Minute} }
+
 // StoreOptions are the store's part of a configuration.
 func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	rate := func(r Rate) store.Rate {
@@ -162,7 +166,7 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	}
 	l := store.Limits{
 		Initiate: rate(cfg.Limits.InitiatePerIP), Enrol: rate(cfg.Limits.EnrollPerIP), Phone: rate(cfg.Limits.VerifyPerIP),
-		Guesses: rate(wrongSecrets()), Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser), PendingPerUser: cfg.Limits.PendingPerUser,
+		Guesses: rate(wrongSecrets()), Codes: rate(typedCodes()), Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser), PendingPerUser: cfg.Limits.PendingPerUser,
 		// The locks of wrong codes are never lifted.
 		WrongCodes: store.Rate{N: cfg.Limits.WrongCodesPerDevice.N, Per: cfg.Limits.WrongCodesPerDevice.Per},
 		FirstLock:  30 * time.Second, LongestLock: time.Hour, Outstanding: cfg.Limits.OutstandingSessions,
@@ -186,7 +190,7 @@ func (n *Node) wire() {
 		Idempotency: n.store, Keys: n.keys, Devices: n.devices, Audit: recorder, Now: n.store.Now,
 	}
 	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Flows: n.cfg.OperationFlows(), Store: n.store, Repeats: n.store, Sessions: n.sessions,
-		Parties: n.parties, Audit: recorder, Now: n.store.Now}
+		Parties: n.parties, Guesses: n.store, Audit: recorder, Now: n.store.Now}
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
 		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}

@@ -42,6 +42,28 @@ func (svc *Service) Admit(ctx context.Context, r VerbRequest) (device.Owner, err
 		locked(o, now)
 }
 
+// A Person is an identity as it is asked in a page, without a phone.
+type Person struct {
+	Identity device.Identity
+	// Asked says whether the service may ask: else it is answered as if there
+	// were somebody, and nothing that they answer is good.
+	Asked bool
+	// Codes counts what was typed in pages since an approval on a phone, by method.
+	Codes map[string]int
+}
+
+// Person reads whom a service asks in a page. Somebody unknown, revoked or locked,
+// or who has reported the service a moment ago, is not asked.
+func (svc *Service) Person(ctx context.Context, service string, id device.TokenID) (Person, error) {
+	o, err := svc.Phones.Phone(ctx, Request{Token: id})
+	if err != nil {
+		return Person{}, err
+	}
+	now := svc.Now()
+	known := o.Identity.Version > 0 && o.Identity.Status != device.Revoked && o.Identity.LockedAt(now) == nil
+	return Person{Identity: o.Identity, Asked: known && !now.Before(o.Standing.Frozen[service].Until), Codes: o.Standing.Codes}, nil
+}
+
 // A Phone is a connected phone.
 type Phone struct {
 	Token  device.TokenID

@@ -92,6 +92,7 @@ type Standing struct {
 	Counted  bool              // something is counted that a success clears
 	Browsers []string          // marks of requesters it approved before
 	Frozen   map[string]Freeze // by service
+	Codes    map[string]int    // typed in pages since an approval on a phone, by method
 }
 
 // A Freeze makes decoys of a service's requests to an identity that are started

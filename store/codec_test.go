@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,12 +64,12 @@ func fullSession(t testing.TB) session.Session {
 func fullIdentity(t testing.TB) device.Identity {
 	t.Helper()
 	at := time.UnixMilli(1_700_000_000_000).UTC()
-	return device.Identity{Status: device.Locked, LockedUntil: at.Add(time.Hour), CreatedAt: at,
+	return device.Identity{Status: device.Locked, LockedUntil: at.Add(time.Hour), CreatedAt: at, Off: []string{"message"},
 		Claims: device.Claims{"name": json.RawMessage(`"Alice"`), "address": json.RawMessage(`{"country":"DE"}`)},
 		Devices: []device.Device{
 			{ID: "dev_one", Key: fixedKey(t).Public(), Name: "Alice's phone", Platform: "android", CreatedAt: at.Add(time.Second),
 				Revoked: true},
-			{ID: "dev_two", Key: fixedKey(t).Public(), CreatedAt: at.Add(2 * time.Second), UsedV1: true},
+			{ID: "dev_two", Key: fixedKey(t).Public(), CreatedAt: at.Add(2 * time.Second), UsedV1: true, Offline: []byte("secret")},
 		}}
 }
 
@@ -87,9 +88,12 @@ func TestGoldenRecords(t *testing.T) {
 			wantSame(t, got, s)
 		})
 	}
-	unlocked := i
+	locked := i
+	locked.Off, locked.Devices = nil, slices.Clone(i.Devices)
+	locked.Devices[1].Offline = nil
+	unlocked := locked
 	unlocked.LockedUntil = time.Time{}
-	for schema, i := range map[int]device.Identity{identitySchema: unlocked, identitySchemaLocked: i} {
+	for schema, i := range map[int]device.Identity{identitySchema: unlocked, identitySchemaLocked: locked, identitySchemaPages: i} {
 		goldenRecord(t, "identity", schema, encodeIdentity(i), func(b []byte) {
 			got, err := decodeIdentity(b, p256.NewCache(10))
 			check(t, err)

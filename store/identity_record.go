@@ -9,17 +9,21 @@ import (
 	"countersign/device"
 )
 
-// The versions of the layout below. What has no lock is written as the first, so
-// that nodes of before read it.
+// The versions of the layout below. What has no lock, nothing switched off and no
+// phone that works without a network is written as the first, so that nodes of before read it.
 const (
 	identitySchema       = 1
-	identitySchemaLocked = 2 // ends with LockedUntil
+	identitySchemaLocked = 2 // goes on with LockedUntil
+	identitySchemaPages  = 3 // and then Off, and Offline of each device
 )
 
 func encodeIdentity(i device.Identity) []byte {
 	schema := uint64(identitySchema)
 	if !i.LockedUntil.IsZero() {
 		schema = identitySchemaLocked
+	}
+	if len(i.Off) > 0 || slices.ContainsFunc(i.Devices, func(d device.Device) bool { return d.Offline != nil }) {
+		schema = identitySchemaPages
 	}
 	w := &writer{}
 	w.uint(schema)
@@ -36,8 +40,14 @@ func encodeIdentity(i device.Identity) []byte {
 		w.bool(d.Revoked)
 		w.bool(d.UsedV1)
 	}
-	if schema == identitySchemaLocked {
+	if schema >= identitySchemaLocked {
 		w.time(i.LockedUntil)
+	}
+	if schema >= identitySchemaPages {
+		w.strings(i.Off)
+		for _, d := range i.Devices {
+			w.bytes(d.Offline)
+		}
 	}
 	return w.b
 }
@@ -47,7 +57,7 @@ func encodeIdentity(i device.Identity) []byte {
 func decodeIdentity(b []byte, points *p256.Cache) (i device.Identity, err error) {
 	r := &reader{b: b}
 	schema := r.uint()
-	if schema != identitySchema && schema != identitySchemaLocked {
+	if schema < identitySchema || schema > identitySchemaPages {
 		return i, errRecord
 	}
 	i.Status = device.Status(r.uint())
@@ -62,8 +72,16 @@ func decodeIdentity(b []byte, points *p256.Cache) (i device.Identity, err error)
 		d.Revoked, d.UsedV1 = r.bool(), r.bool()
 		i.Devices = append(i.Devices, d)
 	}
-	if schema == identitySchemaLocked {
+	if schema >= identitySchemaLocked {
 		i.LockedUntil = r.time()
+	}
+	if schema >= identitySchemaPages {
+		i.Off = readStrings[string](r)
+		for k := range i.Devices {
+			if b := r.bytes(); len(b) > 0 {
+				i.Devices[k].Offline = b
+			}
+		}
 	}
 	return i, r.end()
 }

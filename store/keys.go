@@ -29,7 +29,7 @@ func (k keys) identity(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:i"
 }
 
-// standing: hash of n, d:{device}, f:{service}, b:{browser} (standing.go).
+// standing: hash of n, c:{method}, d:{device}, f:{service}, b:{browser} (phones.go).
 func (k keys) standing(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:s"
 }

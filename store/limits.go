@@ -21,6 +21,7 @@ const (
 	requestRule  = "request" // as many as initiateRule lets through, counted apart
 
 	guessRule   = "secret"
+	codeRule    = "code"             // typed in a page
 	serviceRule = "backchannel"      // per service
 	userRule    = "backchannel_user" // per service and user
 )

@@ -8,10 +8,10 @@ import (
 
 // operationSchema is the version of the layout below. A node reads its own and
 // the one before, so that two versions run side by side during a rollout; the
-// one before knew logins alone, as steps that were not data.
+// one before knew no methods but those of names, phones and reviews.
 const (
-	operationSchema      = 2
-	operationSchemaLogin = 1
+	operationSchema      = 3
+	operationSchemaPhone = 2
 )
 
 // writeOperation writes an operation but for its id and version, which its key
@@ -51,17 +51,21 @@ func writeOperation(o operation.Operation) []byte {
 	writeApproval(w, o.Approval)
 	w.bool(o.Spent)
 	writeHistory(w, o.History)
+	w.count(o.Attempts)
+	w.string(o.Risk)
+	w.count(len(o.Kept))
+	for _, k := range o.Kept {
+		w.string(string(k.Method))
+		w.bytes(k.State)
+	}
 	return w.b
 }
 
 // readOperation is the inverse of writeOperation.
 func readOperation(b []byte) (o operation.Operation, err error) {
 	r := &reader{b: b}
-	switch r.uint() {
-	case operationSchema:
-	case operationSchemaLogin:
-		return readLogin(r)
-	default:
+	schema := r.uint()
+	if schema != operationSchema && schema != operationSchemaPhone {
 		return o, errRecord
 	}
 	o.Name = r.string()
@@ -100,27 +104,12 @@ func readOperation(b []byte) (o operation.Operation, err error) {
 	}
 	o.Spent = r.bool()
 	o.History = readHistory(r)
-	return o, r.end()
-}
-
-// readLogin reads the layout before.
-func readLogin(r *reader) (o operation.Operation, err error) {
-	o.Name = r.string()
-	o.Service = r.string()
-	o.Browser = r.bytes()
-	o.CreatedAt = r.time()
-	o.ExpiresAt = r.time()
-	o.Result = operation.Result(r.string())
-	o.Step = operation.Step(r.string())
-	o.Subject = device.TokenID(r.string())
-	o.Scopes = readStrings[device.Scope](r)
-	o.Session = session.ID(r.string())
-	if n := int(r.uint()); n > 0 {
-		o.Tries = []operation.Try{{Method: operation.ByPhone, N: n}}
+	if schema == operationSchema {
+		o.Attempts, o.Risk = int(r.uint()), r.string()
+		for range r.count() {
+			o.Kept = append(o.Kept, operation.Kept{Method: operation.Method(r.string()), State: r.bytes()})
+		}
 	}
-	o.Finish = r.string()
-	o.Approval = readApproval(r)
-	o.Spent = r.bool()
 	return o, r.end()
 }
 

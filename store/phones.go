@@ -18,6 +18,7 @@ const (
 	wrongField   = "n"  // wrong codes in a row
 	deviceField  = "d:" // device → end of lock, locks, times of wrong codes
 	frozenField  = "f:" // service → beginning and end of the freeze, in ms
+	codeField    = "c:" // method → codes typed in pages since an approval on a phone
 	browserField = "b:" // mark → when it approved first, in ms
 )
 
@@ -180,7 +181,7 @@ func (st *Store) ClearWrong(ctx context.Context, token device.TokenID) error {
 	}
 	counted := []string{wrongField}
 	for _, n := range names {
-		if strings.HasPrefix(n, deviceField) {
+		if strings.HasPrefix(n, deviceField) || strings.HasPrefix(n, codeField) {
 			counted = append(counted, n)
 		}
 	}
@@ -205,6 +206,12 @@ func standing(fields map[string]string, asking device.ID) session.Standing {
 			}
 			from, until, _ := strings.Cut(value, ",")
 			x.Frozen[strings.TrimPrefix(name, frozenField)] = session.Freeze{From: fromMillis(number(from)), Until: fromMillis(number(until))}
+		case strings.HasPrefix(name, codeField):
+			if x.Codes == nil {
+				x.Codes = map[string]int{}
+			}
+			x.Codes[strings.TrimPrefix(name, codeField)] = int(number(value))
+			x.Counted = true
 		case strings.HasPrefix(name, browserField):
 			x.Browsers = append(x.Browsers, strings.TrimPrefix(name, browserField))
 		}

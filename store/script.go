@@ -19,20 +19,20 @@ type script struct{ source, sha string }
 
 // scripts are all of them.
 type scripts struct {
-	swap, take, put, identity, limit, enlist, pending, wrong, remember, reserve, once, heads, record, name, claim, register script
+	swap, take, put, identity, limit, enlist, pending, wrong, guess, remember, reserve, once, heads, record, name, claim, register script
 }
 
 func loadScripts() scripts {
 	return scripts{
 		swap: loadScript("swap"), take: loadScript("take"), put: loadScript("put"), identity: loadScript("identity"), limit: loadScript("limit"),
-		enlist: loadScript("enlist"), pending: loadScript("pending"), wrong: loadScript("wrong"),
+		enlist: loadScript("enlist"), pending: loadScript("pending"), wrong: loadScript("wrong"), guess: loadScript("guess"),
 		remember: loadScript("remember"), reserve: loadScript("reserve"), once: loadScript("once"), heads: loadScript("heads"),
 		record: loadScript("record"), name: loadScript("name"), claim: loadScript("claim"), register: loadScript("register"),
 	}
 }
 
 func (x scripts) all() []script {
-	return []script{x.swap, x.take, x.put, x.identity, x.limit, x.enlist, x.pending, x.wrong, x.remember, x.reserve, x.once, x.heads,
+	return []script{x.swap, x.take, x.put, x.identity, x.limit, x.enlist, x.pending, x.wrong, x.guess, x.remember, x.reserve, x.once, x.heads,
 		x.record, x.name, x.claim, x.register}
 }
 

@@ -212,7 +212,7 @@ func (st *Store) queueEffects(ctx context.Context, pipe redis.Pipeliner, s sessi
 		calls = append(calls, st.queueRemember(ctx, pipe, standing, frozenField+s.Service, value))
 	}
 	if e.Clear != "" {
-		pipe.HDel(ctx, standing, wrongField, deviceField+string(e.Clear))
+		pipe.HDel(ctx, standing, append(codeFields(), wrongField, deviceField+string(e.Clear))...)
 	}
 	if e.Browser != "" {
 		calls = append(calls, st.queueRemember(ctx, pipe, standing, browserField+e.Browser, itoa(st.Now().UnixMilli())))

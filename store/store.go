@@ -36,7 +36,8 @@ type Limits struct {
 	PendingPerUser         int
 	WrongCodes             Rate // per device; then a lock
 	FirstLock, LongestLock time.Duration
-	Outstanding            int // sessions not yet ended, on all nodes
+	Codes                  Rate // typed in pages, per address
+	Outstanding            int  // sessions not yet ended, on all nodes
 }
 
 // Options say how to keep things. The zero value of a limit is no limit.

@@ -5,7 +5,7 @@ import { backoff, pause, retryAfter, timed } from '../sdk/src/http.js';
 import type { Started } from '../sdk/src/types.js';
 
 /** What a page may ask. */
-export type Question = 'init' | 'start' | 'choose' | 'status' | 'cancel';
+export type Question = 'init' | 'start' | 'verify' | 'choose' | 'status' | 'cancel';
 
 /** A way to take a step. */
 export interface Method {
@@ -33,6 +33,7 @@ export interface Present {
  *
  * - `present`: the step it is at
  * - `started`: the session that was asked for
+ * - `told`: what the start of another method tells
  * - `standing`: it goes on, and nothing has to be done but what is being done
  * - `over`: it has ended, well or not; the browser goes to `location`
  * - `failure`: a wrong input, with words for the user
@@ -42,9 +43,10 @@ export interface Present {
 export type Answer =
   | Present
   | { readonly kind: 'started'; readonly started: Started }
+  | { readonly kind: 'told'; readonly data: Members }
   | { readonly kind: 'standing'; readonly step: string }
   | { readonly kind: 'over'; readonly by: 'complete' | 'cancel'; readonly location: string }
-  | { readonly kind: 'failure'; readonly message: string }
+  | { readonly kind: 'failure'; readonly message: string; readonly remaining: number | undefined }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 /** Asks the server about one operation. */
@@ -79,7 +81,8 @@ export function authnClient(options: AuthnOptions): Authn {
       } catch (e) {
         const error = e instanceof LoginError ? e : new LoginError('network', 'the server cannot be reached');
         // A start may have started a session although its answer is lost, and their number is limited: the user decides.
-        const mayRepeat = question !== 'start' && error.code === 'network' && error.retryAfter === undefined;
+        // A code counts when it arrives, so it is not sent twice either.
+        const mayRepeat = question !== 'start' && question !== 'verify' && error.code === 'network' && error.retryAfter === undefined;
         if (n === tries || signal?.aborted || !mayRepeat) throw error;
         await pause(250 + backoff(n), signal);
       }
@@ -113,9 +116,13 @@ function read(body: Members): Answer {
   const type = text(body['type']);
   if (body['success'] !== true) return { kind: 'unknown', reason: text(body['reason']) };
   if (type === 'complete' || type === 'cancel') return { kind: 'over', by: type, location: text(data['location']) };
-  if (type === 'failure') return { kind: 'failure', message: isObject(data['message']) ? text(data['message']['text']) : '' };
+  if (type === 'failure') {
+    const remaining = data['remainingAttempts'];
+    return { kind: 'failure', message: isObject(data['message']) ? text(data['message']['text']) : '', remaining: typeof remaining === 'number' ? remaining : undefined };
+  }
   // The SDK checks its members before it uses them.
   if (typeof data['sessionId'] === 'string') return { kind: 'started', started: data as unknown as Started };
+  if (type === 'start') return { kind: 'told', data };
   // A status names the step too, but not what the step takes.
   if (typeof data['step'] === 'string' && Array.isArray(data['methods'])) return present(data, data['step'], data['methods']);
   return { kind: 'standing', step: text(data['step']) };
@@ -127,7 +134,8 @@ function present(data: Members, step: string, offered: readonly unknown[]): Pres
   return { kind: 'present', step, methods, review: data['review'] === true, form: data['form'], endsAt: Number.isNaN(endsAt) ? Infinity : endsAt };
 }
 
-type Members = Readonly<Record<string, unknown>>;
+/** The members of an answer, which whoever uses them has to check. */
+export type Members = Readonly<Record<string, unknown>>;
 
 function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -8,6 +8,8 @@ import { LoginError } from '../sdk/src/errors.js';
 import { backoff, pause } from '../sdk/src/http.js';
 import type { LoginErrorLike, LoginState, Started } from '../sdk/src/types.js';
 import type { Answer, Authn, Method, Present } from './authn.js';
+import { takers } from './takers.js';
+import type { Scene, View } from '../sdk/src/element/view.js';
 import type { RememberedID } from './remembered.js';
 
 /** Starts the session of the device step; an element's `startSession`. */
@@ -22,6 +24,8 @@ export interface Screen {
   review(question: ReviewQuestion): void;
   /** Shows the login. */
   device(login: DeviceLogin): void;
+  /** Shows what a method of the page's own is taken with. */
+  show(make: (scene: Scene) => View): void;
   /** The operation is not this browser's, or no more. */
   notYours(): void;
   /** How the last session ended, when it cannot be tried again: on to a location, back to the service, or to what is due. */
@@ -59,6 +63,8 @@ export interface DeviceLogin {
   readonly back: DeviceBack | undefined;
   /** What is approved, for people; {} for a login. */
   readonly form: unknown;
+  /** What else takes the step. */
+  readonly others: readonly Method[];
 }
 
 /** How the way from the login back to the question who logs in is called. */
@@ -69,6 +75,8 @@ export interface Flow {
   begin(): Promise<void>;
   identify(user: string): Promise<void>;
   scan(): void;
+  /** Takes the step by another of its methods. */
+  take(method: string): void;
   /** Takes one of the choices of a review. */
   choose(method: string): Promise<void>;
   /** From the review or the login back to the question who logs in. */
@@ -130,8 +138,15 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
       mayScan = takes('device');
       return ask();
     }
-    if (takes('device')) return screen.device({ start: start({}), back: takes('identify') ? 'notYou' : undefined, form: step.form });
-    screen.trouble(new LoginError('unsupported', `this page knows nothing that takes the step ${step.step}`), () => void flow.begin());
+    take(step, step.methods.find((m) => m.id === 'device' || m.id in takers)?.id ?? '');
+  };
+  const take = (step: Present, method: string): void => {
+    const others = step.methods.filter((m) => m.id !== method && m.id !== 'identify' && (m.id === 'device' || m.id in takers));
+    const back = step.methods.some((m) => m.id === 'identify') ? 'notYou' : undefined;
+    if (method === 'device') return screen.device({ start: start({}), back, form: step.form, others });
+    const taker = takers[method];
+    if (taker === undefined) return screen.trouble(new LoginError('unsupported', `this page knows nothing that takes the step ${step.step}`), () => void flow.begin());
+    void attempt(() => taker({ authn, others, back: back && ask, show: screen.show, busy: screen.busy, follow, attempt, again: init, take: flow.take, cancel: () => void flow.cancel() }, step));
   };
   const review = ({ form, methods }: Present, failed?: string): void => {
     mayScan = false; // nobody approves what they have not seen
@@ -166,7 +181,10 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
       user = '';
       const form = now?.form;
       now = undefined; // to scan is to leave the step
-      screen.device({ start: start({ scan: true }), back: 'useID', form });
+      screen.device({ start: start({ scan: true }), back: 'useID', form, others: [] });
+    },
+    take: (method) => {
+      if (now) take(now, method);
     },
     choose: (method) => attempt(async () => {
       const asked = now;

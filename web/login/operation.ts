@@ -66,7 +66,7 @@ function makeScreen(page: Page, flow: () => Flow): Screen {
   const { t } = scene;
   const { show } = makePlace(page);
   const device = (login: DeviceLogin): void => {
-    const { back } = login;
+    const { back, others } = login;
     const element = loginElement(page, login, flow());
     const way = back && button(back, 'quiet', t(back === 'notYou' ? 'notYou' : 'useID'), () => flow().back());
     // A login that has ended has no Cancel of its own, but the service waits until it is told.
@@ -76,10 +76,12 @@ function makeScreen(page: Page, flow: () => Flow): Screen {
       const { state } = (event as CustomEvent<StateChange>).detail;
       goBack.hidden = !isEnd(state) || state.name === 'approved';
     });
-    main.replaceChildren(element, h('p', { class: 'other-way' }, way, goBack));
+    const ways = others.map(({ id, label }) => button(`take-${id}`, 'quiet', label, () => flow().take(id)));
+    main.replaceChildren(element, h('p', { class: 'other-way' }, ...ways, way, goBack));
   };
   return {
     device,
+    show: (make) => show(make(scene)),
     busy: () => show(busyView(scene)),
     identify: (question) => show(identifyView(scene, {
       identify: (name) => void flow().identify(name), scan: () => flow().scan(), forget: () => flow().forget(), cancel: () => void flow().cancel(),

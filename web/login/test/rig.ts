@@ -111,6 +111,7 @@ export function rig(t: TestContext): Rig {
     review: ({ form, choices, notYou, failed }: ReviewQuestion) =>
       void shown.push(['review', form, choices.map((c) => `${c.id}: ${c.label}`), ...(notYou ? ['notYou'] : []), ...(failed === undefined ? [] : [failed])]),
     device: (login: DeviceLogin) => { start = login.start; shown.push(['device', login.back, ...(isEmpty(login.form) ? [] : [login.form])]); },
+    show: () => void shown.push(['show']),
     notYours: () => void shown.push(['notYours']),
     ended: (state: LoginState, onward) => {
       if (typeof onward !== 'string') again = onward;

@@ -1,0 +1,30 @@
+// The methods that are taken in the page itself. Each is a file of its own, and knows none of the others.
+import type { Scene, View } from '../sdk/src/element/view.js';
+import type { Answer, Authn, Method, Present } from './authn.js';
+
+/** What a method of the page works with. */
+export interface Course {
+  readonly authn: Authn;
+  /** What else takes the step. */
+  readonly others: readonly Method[];
+  /** Leads back to the question who it is, if that may still be told. */
+  readonly back: (() => void) | undefined;
+  /** Shows a view in the place of what was there. */
+  show(make: (scene: Scene) => View): void;
+  busy(): void;
+  /** Goes where an answer leads: to a step, or a location. False if it is for who asked. */
+  follow(answer: Answer): boolean;
+  /** Does something; if there is no answer, shows that, with a way to try again. */
+  attempt(act: () => Promise<void>): Promise<void>;
+  /** Asks where the operation stands, and shows it. */
+  again(): Promise<void>;
+  /** Takes the step by another method. */
+  take(method: string): void;
+  cancel(): void;
+}
+
+/** Begins to take a step. */
+export type Taker = (course: Course, step: Present) => Promise<void>;
+
+/** By the names of the methods. */
+export const takers: Readonly<Record<string, Taker>> = {};
