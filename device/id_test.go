@@ -75,6 +75,8 @@ func TestControlAndHiddenCharacters(t *testing.T) {
 		"Alice’s phone ✓": {false, false}, "": {false, false}, "مرحبا": {false, false},
 		"a\nb": {true, true}, "\x00": {true, true}, "a\x7f": {true, true}, "a\u0085": {false, true},
 		"a\u202eb": {false, true}, "a\u2066b": {false, true}, "\u200f": {false, true}, "\u061c": {false, true},
+		"a\u200bb": {false, true}, "a\u00adb": {false, true}, "\ufeff": {false, true}, "\u3164": {false, true}, "\u2028": {false, true}, "\u2800": {false, true}, "\U000e0041": {false, true},
+		"می\u200cخواهم": {false, false}, "👩\u200d🚀": {false, false}, "❤\ufe0f": {false, false}, "a\u00a0b": {false, false}, "\u0601": {false, false},
 	} {
 		if HasControl(s) != want.control || HasHidden(s) != want.hidden {
 			t.Errorf("%q: control %v, hidden %v", s, HasControl(s), HasHidden(s))

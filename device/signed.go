@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // ClockTolerance is how far a phone's clock may be off.
@@ -50,13 +51,23 @@ func HasControl(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) >= 0
 }
 
-// HasHidden says whether s has a character that changes how the rest is shown:
-// a control, or a bidirectional override, embedding or isolate.
-func HasHidden(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool {
-		return r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x061c || r == 0x200e || r == 0x200f ||
-			r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-	}) >= 0
+// HasHidden says whether s has a character that is not seen, or changes how the rest
+// is shown: a control or format character (bidirectional overrides among them), a
+// separator of lines, a letter that looks like none, one of private use. The joiners
+// that Persian, Indic scripts and emoji are written with stay.
+func HasHidden(s string) bool { return strings.IndexFunc(s, hidden) >= 0 }
+
+func hidden(r rune) bool {
+	const joiner, nonJoiner = 0x200d, 0x200c
+	switch {
+	case r == joiner, r == nonJoiner, unicode.Is(unicode.Prepended_Concatenation_Mark, r):
+		return false
+	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp):
+		return true
+	}
+	// Fillers, and the rest of what Unicode lets programs ignore; variation
+	// selectors choose among pictures of the same character.
+	return r == 0x2800 || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
 
 // A Nonce is 16 random bytes, base64url, that make a signed request unique.

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"countersign/crypto/keyring"
+	"countersign/device"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -173,5 +173,5 @@ const bindingMost = 64
 // bindingMessage says whether a text can be shown on both devices as it is.
 func bindingMessage(s string) bool {
 	return strings.TrimSpace(s) != "" && len([]rune(s)) <= bindingMost && utf8.ValidString(s) &&
-		strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+		!device.HasHidden(s)
 }

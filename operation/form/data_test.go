@@ -207,7 +207,7 @@ func TestAmount(t *testing.T) {
 }
 
 // printable are characters that texts may have.
-var printable = &unicode.RangeTable{R16: []unicode.Range16{{0x20, 0x7e, 1}, {0xa0, 0x24f, 1}, {0x3b1, 0x3c9, 1}, {0x4e00, 0x4eff, 1}}}
+var printable = &unicode.RangeTable{R16: []unicode.Range16{{0x20, 0x7e, 1}, {0xa0, 0xac, 1}, {0xae, 0x24f, 1}, {0x3b1, 0x3c9, 1}, {0x4e00, 0x4eff, 1}}}
 
 // someText has what a text may have, stars, backslashes and line feeds more often
 // than chance would.
