@@ -83,7 +83,7 @@ func (svc *Service) Create(ctx context.Context, w Order) (Operation, error) {
 // key, or whose caller was told of a failure, is nobody's: its id was told to nobody,
 // and it stands on no list.
 func (svc *Service) once(ctx context.Context, w Order) (Operation, error) {
-	key := strings.Join([]string{"operation", w.Service, w.Repeat}, "\n")
+	key := strings.Join([]string{"", "operation", w.Service, w.Repeat}, "\n") // no key of a session begins so
 	id, body, known, err := svc.Repeats.RecallOperation(ctx, key)
 	if err != nil {
 		return Operation{}, err

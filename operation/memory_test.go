@@ -95,6 +95,12 @@ func (m *memory) TakeTurn(_ context.Context, login string, id ID, _ time.Time) (
 	return before, nil
 }
 
+func (m *memory) Turn(_ context.Context, login string) (ID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.turns[login], nil
+}
+
 func (m *memory) RecallOperation(_ context.Context, key string) (ID, string, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

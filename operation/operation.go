@@ -173,6 +173,8 @@ type Store interface {
 	// TakeTurn makes an operation the one that a browser login is at, and gives
 	// the one before it; empty: there was none.
 	TakeTurn(ctx context.Context, login string, id ID, until time.Time) (before ID, err error)
+	// Turn gives the operation that a browser login is at; empty: there is none.
+	Turn(ctx context.Context, login string) (ID, error)
 	// SwapOperation writes next if the stored version is old's. ErrConflict, ErrNotFound.
 	SwapOperation(ctx context.Context, old, next Operation) error
 }

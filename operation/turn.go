@@ -24,7 +24,29 @@ func (svc *Service) show(ctx context.Context, v view, p plan, m Message, from Re
 	next := v.o
 	next.Shown, next.Login = true, from.Login
 	p.next = &next
-	return svc.carryOut(ctx, v, p, m, from)
+	a, err := svc.carryOut(ctx, v, p, m, from)
+	if err != nil || from.Login == "" {
+		return a, err
+	}
+	return svc.still(ctx, a, m, from.Login)
+}
+
+// still looks again whose turn it is: another that took it at the same moment may
+// have looked at this operation before that was shown, and so have left it.
+func (svc *Service) still(ctx context.Context, a Answer, m Message, login string) (Answer, error) {
+	id := a.Operation.ID
+	now, err := svc.Store.Turn(ctx, login)
+	if err != nil || now == "" || now == id {
+		return a, err
+	}
+	if err := svc.interrupt(ctx, id, login); err != nil {
+		return Answer{}, err
+	}
+	o, err := svc.Store.Operation(ctx, id)
+	if err != nil || o.Result == Continue {
+		return a, err
+	}
+	return o.ended(m), nil
 }
 
 // interrupt ends an operation because another has taken its turn.

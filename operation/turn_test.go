@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"sync"
 	"testing"
 
 	"countersign/audit"
@@ -59,5 +60,30 @@ func TestTurnAfterTheEnd(t *testing.T) {
 	second.initIn("one")
 	if o := first.stored(); o.Result != Done {
 		t.Errorf("%s %s", o.Result, o.Reason)
+	}
+}
+
+// Of many that are shown in a browser login at the same moment, one goes on.
+func TestTurnsTogether(t *testing.T) {
+	for range 20 {
+		r := newRig(t)
+		var all []*browser
+		for range 5 {
+			all = append(all, r.begin(r.ofAlice))
+		}
+		var wg sync.WaitGroup
+		for _, b := range all {
+			wg.Go(func() { b.initIn("one") })
+		}
+		wg.Wait()
+		left := 0
+		for _, b := range all {
+			if b.stored().Result == Continue {
+				left++
+			}
+		}
+		if left != 1 {
+			t.Fatalf("%d go on", left)
+		}
 	}
 }

@@ -46,6 +46,13 @@ func TestDocumentedUser(t *testing.T) {
 		check(t, err)
 		wantSame(t, before, want)
 	}
+	now, err := r.Turn(t.Context(), "login")
+	check(t, err)
+	wantSame(t, now, o.ID)
+	n, err := r.CountCode(t.Context(), "tok_alice", operation.ByMessage, "192.0.2.1")
+	check(t, err)
+	wantSame(t, n, 1)
+	check(t, r.UncountCode(t.Context(), "tok_alice", operation.ByMessage))
 	found := 0
 	check(t, r.Identities(t.Context(), func(device.Identity) error {
 		found++

@@ -124,15 +124,30 @@ func (st *Store) TakeTurn(ctx context.Context, login string, id operation.ID, un
 	if failed(err) {
 		return "", unavailable(err)
 	}
-	if old == "" {
-		return "", nil
+	return st.turnOf(ctx, key, old), nil
+}
+
+// Turn implements operation.Store.
+func (st *Store) Turn(ctx context.Context, login string) (operation.ID, error) {
+	key := st.keys.turn(st.veil(st.Master.First(), "turn", login))
+	sealed, err := st.db.Get(ctx, key).Result()
+	if failed(err) {
+		return "", unavailable(err)
 	}
-	plain, _, err := open(st.Master, key, 0, st.Now(), []byte(old))
+	return st.turnOf(ctx, key, sealed), nil
+}
+
+// turnOf opens the id of a turn; what is not one is none.
+func (st *Store) turnOf(ctx context.Context, key, sealed string) operation.ID {
+	if sealed == "" {
+		return ""
+	}
+	plain, _, err := open(st.Master, key, 0, st.Now(), []byte(sealed))
 	if err != nil {
 		st.tampered(ctx, "operation turn", err)
-		return "", nil
+		return ""
 	}
-	return operation.ID(plain), nil
+	return operation.ID(plain)
 }
 
 // SwapOperation implements operation.Store. The version of next is the one after
