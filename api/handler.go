@@ -15,6 +15,7 @@ import (
 	"countersign/device"
 	"countersign/oidc"
 	"countersign/operation"
+	"countersign/operation/form"
 	"countersign/session"
 	"countersign/web"
 	"countersign/web/cookie"
@@ -39,6 +40,11 @@ type Handler struct {
 		CountGuess(ctx context.Context, address string) error
 		Guessing(address string) error
 	}
+	// Orders counts the operations that back ends begin.
+	Orders interface {
+		CountOrder(ctx context.Context, service string) error
+	}
+	Texts    map[string]form.Texts // of the services that have some
 	Provider *oidc.Provider
 	OIDC     http.Handler // the provider's
 	Keys     interface{ Ring() keyring.Ring }

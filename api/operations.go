@@ -12,6 +12,7 @@ import (
 	"countersign/crypto/p256"
 	"countersign/device"
 	"countersign/operation"
+	"countersign/operation/form"
 	"countersign/session"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,6 +28,7 @@ type OrderRequest struct {
 	ExternalID *string        `json:"externalId,omitempty"`
 	Scopes     *[]string      `json:"scopes,omitempty"`
 	ReturnURL  *string        `json:"returnUrl,omitempty"`
+	Language   *string        `json:"language,omitempty"` // of the form's texts
 }
 
 // An OperationView is an operation as its service sees it.
@@ -105,6 +107,9 @@ func (h *Handler) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.Orders.CountOrder(r.Context(), party.ID); err != nil {
+		return err
+	}
 	body, err := readBody(r)
 	if err != nil {
 		return err
@@ -137,6 +142,8 @@ func (h *Handler) orderOf(party session.RelyingParty, q OrderRequest) (w operati
 		return w, malformed("name")
 	case q.ExternalID != nil && !visible(*q.ExternalID, 1, maxExternalID):
 		return w, malformed("externalId")
+	case q.Language != nil && !form.GoodLanguage(*q.Language):
+		return w, malformed("language")
 	}
 	if err := (StartRequest{TokenID: q.TokenID, Scopes: q.Scopes}).check(); err != nil {
 		return w, err
@@ -148,7 +155,7 @@ func (h *Handler) orderOf(party session.RelyingParty, q OrderRequest) (w operati
 		}
 	}
 	if w.Name != operation.Login || q.Data != nil || q.Form != nil {
-		wish, err := StartOperation{Name: w.Name, Data: text(q.Data), Form: q.Form}.approved("")
+		wish, err := StartOperation{Name: w.Name, Data: text(q.Data), Form: q.Form, Language: q.Language}.approved("", h.Texts[party.ID])
 		if err != nil {
 			return w, err
 		}

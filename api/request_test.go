@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"countersign/device"
+	"countersign/operation/form"
 	"countersign/session"
 )
 
@@ -68,7 +69,7 @@ func FuzzStartRequest(f *testing.F) {
 		if q.TokenID == nil && q.Mode != nil && *q.Mode != "scan" {
 			t.Errorf("nobody is asked in mode %s", *q.Mode)
 		}
-		o, err := q.operation()
+		o, err := q.operation(form.Texts{})
 		if err != nil {
 			return
 		}

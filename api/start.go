@@ -3,7 +3,6 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -31,9 +30,10 @@ type StartRequest struct {
 
 // A StartOperation is what shall be approved.
 type StartOperation struct {
-	Name string         `json:"name"`
-	Data string         `json:"data"`           // structured as form.Data, or free text
-	Form jsontext.Value `json:"form,omitempty"` // a form.Form
+	Name     string         `json:"name"`
+	Data     string         `json:"data"`               // structured as form.Data, or free text
+	Form     jsontext.Value `json:"form,omitempty"`     // a form.Form
+	Language *string        `json:"language,omitempty"` // of the form's texts
 }
 
 // A StartedRequester is the user's browser as a service saw it.
@@ -113,7 +113,7 @@ func (h *Handler) startOf(r *http.Request, q StartRequest, body []byte) (session
 	if !authenticated {
 		st.Origin = r.Header.Get("Origin")
 	}
-	if st.Operation, err = q.operation(); err != nil {
+	if st.Operation, err = q.operation(h.Texts[party.ID]); err != nil {
 		return st, err
 	}
 	return st, idempotency(r, body, &st)
@@ -229,53 +229,11 @@ func (h *Handler) requester(r *http.Request, told *StartedRequester, authenticat
 }
 
 // operation checks what shall be approved, if it is more than a login.
-func (q StartRequest) operation() (*session.Operation, error) {
+func (q StartRequest) operation(texts form.Texts) (*session.Operation, error) {
 	if q.Operation == nil {
 		return nil, nil //nolint:nilnil // a session without an operation is the usual one
 	}
-	return q.Operation.approved("operation.")
-}
-
-// approved checks what shall be approved: nothing in it may change how the rest of
-// it is shown. Members are named as they stand in the request.
-func (o StartOperation) approved(place string) (*session.Operation, error) {
-	if !visible(o.Name, 1, 64) {
-		return nil, malformed(place + "name")
-	}
-	if o.Data == "" || len(o.Data) > form.MaxData || device.HasHidden(o.Data) {
-		return nil, malformed(place + "data")
-	}
-	if _, err := form.ParseData(o.Data); err != nil && form.Structured(o.Data) {
-		return nil, malformed(place + "data") // as free text, no form would be held against it
-	}
-	out := &session.Operation{Name: o.Name, Data: o.Data}
-	if len(o.Form) == 0 {
-		return out, nil
-	}
-	f, err := shownForm(o.Form, o.Data)
-	var wrong *form.Error
-	switch {
-	case errors.Is(err, form.ErrMismatch) && errors.As(err, &wrong):
-		return nil, refuse("form_mismatch", wrong.At(place+"form")+" is not what "+place+"data says")
-	case errors.As(err, &wrong):
-		return nil, malformed(wrong.At(place + "form"))
-	}
-	out.Form = f.Compact()
-	return out, err
-}
-
-// shownForm reads a form, puts the values of its attributes where its texts name
-// them, and holds it against the data. Data that is not structured is free text,
-// which a form cannot contradict. An error is a [form.Error].
-func shownForm(raw []byte, data string) (form.Form, error) {
-	f, err := form.Parse(raw)
-	if err == nil {
-		f, err = f.Localise(nil, nil, "") // there are no catalogues of a service yet
-	}
-	if d, free := form.ParseData(data); err == nil && free == nil {
-		err = form.Check(d, f)
-	}
-	return f, err
+	return q.Operation.approved("operation.", texts)
 }
 
 // idempotency reads the Idempotency-Key.

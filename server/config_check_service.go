@@ -40,6 +40,7 @@ func (k *configCheck) services() {
 		k.serviceOIDC(path, s)
 		k.webhook(path, s)
 		k.page(path, s)
+		k.texts(path+".texts", s.Texts)
 	}
 }
 

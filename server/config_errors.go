@@ -56,6 +56,23 @@ func (e Errors) sort() {
 	})
 }
 
+// Together makes one error of several, each nil or an Errors.
+func Together(list ...error) error {
+	var all Errors
+	for _, err := range list {
+		found, ok := err.(Errors) //nolint:errorlint // as they come from this package, unwrapped
+		if err != nil && !ok {
+			return err
+		}
+		all = append(all, found...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	all.sort()
+	return all
+}
+
 // without drops the problems of a key that could not be read, or of one above
 // or below it: what stands in its place is not to be judged.
 func (e Errors) without(broken Errors) Errors {

@@ -126,6 +126,8 @@ type LimitsConfig struct {
 	BackchannelPerService Rate `koanf:"backchannelPerService"`
 	// CIBA requests of one service about one user.
 	BackchannelPerUser Rate `koanf:"backchannelPerUser"`
+	// Operations that the back end of one service begins, whether they are good or not.
+	OperationsPerService Rate `koanf:"operationsPerService"`
 	// Wrong codes per identity and device over all sessions; then a lock growing from 30s to 1h.
 	WrongCodesPerDevice Rate `koanf:"wrongCodesPerDevice"`
 	// Wrong codes per identity without a success between; then locked until an operator lifts it; at least 1.
@@ -206,6 +208,8 @@ type ServiceConfig struct {
 	ReturnURL string `koanf:"returnURL"`
 	// How the hosted login page looks for it.
 	Branding BrandingConfig `koanf:"branding"`
+	// Its words for the forms of what it has approved, in the languages of its users.
+	Texts TextsConfig `koanf:"texts"`
 	// Events for its back end.
 	Webhook WebhookConfig `koanf:"webhook"`
 }
@@ -235,6 +239,14 @@ type BrandingConfig struct {
 	LogoFile string `koanf:"logoFile"`
 	// Colour of buttons and links, `#rrggbb`; what is written on it is black or white, whichever reads better. Empty: blue.
 	Color string `koanf:"color"`
+}
+
+// TextsConfig is where the texts of a service's forms are.
+type TextsConfig struct {
+	// File of texts, `{language: {id: words}}` in JSON, at most 256 KiB and 64 languages; empty: none, so every text of a form brings its words along. relying-parties.md has an example.
+	File string `koanf:"file"`
+	// The language of the file for whoever wants none, or one that the file has not, such as `en`; needed with `file`.
+	Fallback string `koanf:"fallback"`
 }
 
 // WebhookConfig is where a service gets its events.
@@ -273,6 +285,7 @@ func Defaults() Config {
 			PushesPerUser:         Rate{5, 10 * time.Minute},
 			BackchannelPerService: Rate{600, time.Minute},
 			BackchannelPerUser:    Rate{10, 10 * time.Minute},
+			OperationsPerService:  Rate{600, time.Minute},
 			WrongCodesPerDevice:   Rate{10, 15 * time.Minute},
 			WrongCodesInARow:      100,
 			OutstandingSessions:   100_000,

@@ -19,6 +19,7 @@ import (
 	"countersign/notify"
 	"countersign/oidc"
 	"countersign/operation"
+	"countersign/operation/form"
 	"countersign/session"
 	"countersign/store"
 	"countersign/web"
@@ -68,6 +69,7 @@ type Node struct {
 	stomp      *ws.Notices
 	parties    *parties
 	pages      *web.Pages
+	texts      map[string]form.Texts
 	provider   *oidc.Provider
 	oidc       http.Handler // the provider's
 	outbox     *notify.Outbox
@@ -91,9 +93,11 @@ func New(cfg Config, secrets Secrets, o Options) (*Node, error) {
 		n.secrets.Master = master
 	}
 	brands, err := cfg.ReadBrands()
-	if err != nil {
+	texts, wrong := cfg.ReadTexts()
+	if err := Together(err, wrong); err != nil {
 		return nil, err
 	}
+	n.texts = texts
 	if n.pages, err = web.New(web.Options{Issuer: cfg.Issuer, Brands: brands, Demo: o.Demo}); err != nil {
 		return nil, err
 	}
@@ -166,7 +170,8 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	}
 	l := store.Limits{
 		Initiate: rate(cfg.Limits.InitiatePerIP), Enrol: rate(cfg.Limits.EnrollPerIP), Phone: rate(cfg.Limits.VerifyPerIP),
-		Guesses: rate(wrongSecrets()), Codes: rate(typedCodes()), Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser), PendingPerUser: cfg.Limits.PendingPerUser,
+		Guesses: rate(wrongSecrets()), Codes: rate(typedCodes()), Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser),
+		Operations: rate(cfg.Limits.OperationsPerService), PendingPerUser: cfg.Limits.PendingPerUser,
 		// The locks of wrong codes are never lifted.
 		WrongCodes: store.Rate{N: cfg.Limits.WrongCodesPerDevice.N, Per: cfg.Limits.WrongCodesPerDevice.Per},
 		FirstLock:  30 * time.Second, LongestLock: time.Hour, Outstanding: cfg.Limits.OutstandingSessions,
@@ -223,7 +228,7 @@ func (n *Node) handler() http.Handler {
 	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Sessions: n.sessions,
 		Devices: n.devices, Hub: n.hub, Phones: n.phones, Notices: n.stomp, Operations: n.operations,
 		Cookies: cookie.Jar{Insecure: strings.HasPrefix(n.cfg.Issuer, "http:")}, Keys: n.keys, Log: n.log, Pages: n.pages,
-		Guesses: n.store, Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
+		Guesses: n.store, Orders: n.store, Texts: n.texts, Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
 	h.Mount(e)
 	return n.inspected(e)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The rules that are limited, per address but for the last two.
+// The rules that are limited, per address but for the last three.
 const (
 	initiateRule = "initiate"
 	enrolRule    = "enrol"
@@ -24,6 +24,7 @@ const (
 	codeRule    = "code"             // typed in a page
 	serviceRule = "backchannel"      // per service
 	userRule    = "backchannel_user" // per service and user
+	orderRule   = "operations"       // per service
 )
 
 // queueLimit counts a request of an address in a pipeline; nil when the rule
@@ -117,6 +118,23 @@ func (st *Store) CountBackchannel(ctx context.Context, service, user string) err
 	}
 	e := audit.Event{Service: service}
 	return errors.Join(st.refuse(ctx, serviceRule, ofService, e, all), st.refuse(ctx, userRule, ofUser, e, one))
+}
+
+// CountOrder counts an operation that a service's back end wants begun.
+func (st *Store) CountOrder(ctx context.Context, service string) error {
+	pipe := st.db.Pipeline()
+	who := digest(service)
+	limit := st.queueLimit(ctx, pipe, orderRule, st.Limits.Operations, who)
+	if limit == nil {
+		return nil
+	}
+	if err := st.refusedBefore(orderRule, who); err != nil {
+		return err
+	}
+	if err := st.settle(ctx, pipe, limit); err != nil {
+		return unavailable(err)
+	}
+	return st.refuse(ctx, orderRule, who, audit.Event{Service: service}, limit)
 }
 
 // refusedBefore refuses an address that was told to wait, without asking

@@ -33,6 +33,7 @@ type Limits struct {
 	Guesses                Rate // wrong secrets of services, per address
 	Backchannel            Rate // CIBA requests of a service
 	BackchannelPerUser     Rate // … about one user
+	Operations             Rate // that the back end of a service begins
 	PendingPerUser         int
 	WrongCodes             Rate // per device; then a lock
 	FirstLock, LongestLock time.Duration

@@ -72,8 +72,7 @@ func (c *configuration) load(cmd *cobra.Command) (server.Config, server.Secrets,
 		return cfg, server.Secrets{}, err
 	}
 	secrets, err := cfg.ReadSecrets()
-	if err == nil {
-		_, err = cfg.ReadBrands()
-	}
-	return cfg, secrets, err
+	_, brands := cfg.ReadBrands()
+	_, texts := cfg.ReadTexts()
+	return cfg, secrets, server.Together(err, brands, texts)
 }

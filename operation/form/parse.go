@@ -13,7 +13,7 @@ import (
 // strict: names are case-sensitive and given once, nothing is null, and an unknown
 // member or type is an error, at any depth. An error is an [Error].
 func Parse(raw []byte) (Form, error) {
-	v, err := readJSON(raw)
+	v, err := readJSON(raw, MaxForm, maxDepth)
 	if err != nil {
 		return Form{}, err
 	}

@@ -17,10 +17,10 @@ type object struct {
 }
 
 // readJSON reads a JSON text into strings, bools, nil, json.Number, []any and
-// object. Unlike encoding/json alone it refuses a name given twice, and what is
-// not UTF-8.
-func readJSON(raw []byte) (any, error) {
-	if len(raw) > MaxForm {
+// object. Unlike encoding/json alone it refuses a name given twice, what is not
+// UTF-8, and what is longer or deeper than it may be.
+func readJSON(raw []byte, most, depth int) (any, error) {
+	if len(raw) > most {
 		return nil, wrong("", ErrSize)
 	}
 	if !utf8.Valid(raw) || !json.Valid(raw) {
@@ -28,7 +28,7 @@ func readJSON(raw []byte) (any, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	return readValue(d, "", maxDepth)
+	return readValue(d, "", depth)
 }
 
 func readValue(d *json.Decoder, path string, depth int) (any, error) {

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"strconv"
+
+	"countersign/operation/form"
+)
+
+// texts checks what is said of a service's texts; the file itself is read later.
+func (k *configCheck) texts(path string, t TextsConfig) {
+	switch {
+	case t.File == "" && t.Fallback != "":
+		k.fail(path+".fallback", "has no effect without file", "name the file of texts, or remove it")
+	case t.File != "" && t.Fallback == "":
+		k.fail(path+".fallback", "is required with file", "a language of the file, such as en")
+	case t.File != "" && !form.GoodLanguage(t.Fallback):
+		k.fail(path+".fallback", shown(t.Fallback)+" is no language tag", "as in BCP 47, such as en or pt-BR")
+	}
+}
+
+// ReadTexts reads the services' texts. The error is an Errors with everything that
+// is wrong; it shows no words.
+func (c Config) ReadTexts() (map[string]form.Texts, error) {
+	r := secretReader{cfg: c}
+	texts := map[string]form.Texts{}
+	for i, s := range c.Services {
+		path := "services[" + strconv.Itoa(i) + "].texts"
+		raw := r.readUpTo(path+".file", s.Texts.File, form.MaxCatalogue)
+		if raw == nil {
+			continue
+		}
+		catalogue, faults := form.ParseCatalogue(raw)
+		for _, f := range faults {
+			r.fail(path+".file", "the file it names is not good: "+told(f), "{\"en\": {\"pay.title\": \"Payment\"}}; words are at most 1000 characters, without control characters but line feeds")
+		}
+		if len(faults) == 0 && !catalogue.Has(s.Texts.Fallback) {
+			r.fail(path+".fallback", "is no language of the file", "a language of the file")
+		}
+		texts[s.ID] = form.Texts{Catalogue: catalogue, Fallback: s.Texts.Fallback}
+	}
+	if len(r.found) > 0 {
+		r.found.sort()
+		return nil, r.found
+	}
+	return texts, nil
+}
+
+// told is a fault with its path, as problems have it.
+func told(f *form.Error) string {
+	if f.Path == "" {
+		return f.Err.Error()
+	}
+	return f.Path + ": " + f.Err.Error()
+}
