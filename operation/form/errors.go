@@ -15,6 +15,8 @@ var (
 	ErrHidden = errors.New("has a hidden character")
 	// ErrSize: too long, or too many.
 	ErrSize = errors.New("too large")
+	// ErrParameter: ${…} that is no parameter, or stands where none can.
+	ErrParameter = errors.New("has a ${…} that cannot be there")
 	// ErrMismatch: another amount or account than the data has.
 	ErrMismatch = errors.New("not what the data says")
 )

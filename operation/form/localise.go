@@ -28,8 +28,19 @@ type Catalogue map[string]map[string]string
 // nil. The form itself is not changed.
 func (f Form) Localise(c Catalogue, languages []string, fallback string) (Form, error) {
 	out := f.clone()
-	tags := append(slices.Clone(languages), fallback)
-	err := out.eachText(func(path string, t *Text) error {
+	if err := out.translate(c, append(slices.Clone(languages), fallback)); err != nil {
+		return Form{}, err
+	}
+	out.substitute(nil)
+	if err := out.Validate(); err != nil {
+		return Form{}, err
+	}
+	return out, nil
+}
+
+// translate puts the words of a catalogue into the texts of a form.
+func (f *Form) translate(c Catalogue, tags []string) error {
+	return f.eachText(func(path string, t *Text) error {
 		if words := c.lookup(t.ID, tags); words != "" {
 			t.Message = words
 		}
@@ -38,14 +49,6 @@ func (f Form) Localise(c Catalogue, languages []string, fallback string) (Form, 
 		}
 		return nil
 	})
-	if err != nil {
-		return Form{}, err
-	}
-	out.substitute()
-	if err := out.Validate(); err != nil {
-		return Form{}, err
-	}
-	return out, nil
 }
 
 // lookup is the text of an id in the first of the languages that has one.
@@ -121,29 +124,50 @@ func (f *Form) eachText(do func(path string, t *Text) error) error {
 	return nil
 }
 
-var placeholder = regexp.MustCompile(`\{[A-Za-z0-9._-]{1,64}\}`)
+// placeholder names an attribute or, behind a $, a parameter.
+var placeholder = regexp.MustCompile(`\$?\{[A-Za-z0-9._-]{1,64}\}`)
 
-// substitute puts the values of attributes where texts name them. All values are
-// taken before the first is put in.
-func (f *Form) substitute() {
+// substitute puts the values of parameters and of attributes where texts name them.
+// All values are taken before the first is put in, and no text is gone over twice:
+// what a value holds is never a name.
+func (f *Form) substitute(parameters map[string]string) {
+	open := map[*Text]bool{&f.Title: true, &f.Greeting: true, &f.Summary: true}
+	for i := range f.Attributes {
+		if a := &f.Attributes[i]; a.Type == TypeNote || a.Type == TypeAlert {
+			open[&a.Value] = true
+		}
+	}
+	_ = f.eachText(func(_ string, t *Text) error {
+		if !open[t] {
+			t.Message = put(t.Message, parameters, nil)
+		}
+		return nil
+	})
 	shown := map[string]string{}
 	for _, a := range f.Attributes {
+		if a.Type == TypeNote || a.Type == TypeAlert {
+			a.Value.Message = put(a.Value.Message, parameters, nil)
+		}
 		if value := a.Shown(); value != "" && a.ID != "" {
 			shown["{"+a.ID+"}"] = value
 		}
 	}
-	into := []*Text{&f.Title, &f.Greeting, &f.Summary}
-	for i := range f.Attributes {
-		if a := &f.Attributes[i]; a.Type == TypeNote || a.Type == TypeAlert {
-			into = append(into, &a.Value)
+	for t := range open {
+		t.Message = put(t.Message, parameters, shown)
+	}
+}
+
+// put replaces ${name} by the parameter and {id} by what the attribute shows, if
+// there are such.
+func put(words string, parameters, shown map[string]string) string {
+	return placeholder.ReplaceAllStringFunc(words, func(name string) string {
+		id, mayBe := strings.CutPrefix(name, "$")
+		if value, ok := parameters[strings.Trim(id, "{}")]; ok && mayBe {
+			return value
 		}
-	}
-	for _, t := range into {
-		t.Message = placeholder.ReplaceAllStringFunc(t.Message, func(name string) string {
-			if value, ok := shown[name]; ok {
-				return value
-			}
-			return name
-		})
-	}
+		if value, ok := shown[id]; ok {
+			return strings.TrimSuffix(name, id) + value
+		}
+		return name
+	})
 }
