@@ -44,10 +44,11 @@ type Handler struct {
 	Orders interface {
 		CountOrder(ctx context.Context, service string) error
 	}
-	Texts    map[string]form.Texts // of the services that have some
-	Provider *oidc.Provider
-	OIDC     http.Handler // the provider's
-	Keys     interface{ Ring() keyring.Ring }
+	Texts     map[string]form.Texts         // of the services that have some
+	Templates map[string]operation.Template // by name, each found good
+	Provider  *oidc.Provider
+	OIDC      http.Handler // the provider's
+	Keys      interface{ Ring() keyring.Ring }
 	// Unavailable says whether an error means that the store cannot be reached.
 	Unavailable func(error) bool
 	Log         *slog.Logger

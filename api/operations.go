@@ -21,14 +21,16 @@ import (
 
 // An OrderRequest is the body of POST /operations. What is nil is absent.
 type OrderRequest struct {
-	Name       *string        `json:"name,omitempty"`
-	Data       *string        `json:"data,omitempty"`
-	Form       jsontext.Value `json:"form,omitempty"`
-	TokenID    *string        `json:"tokenId,omitempty"`
-	ExternalID *string        `json:"externalId,omitempty"`
-	Scopes     *[]string      `json:"scopes,omitempty"`
-	ReturnURL  *string        `json:"returnUrl,omitempty"`
-	Language   *string        `json:"language,omitempty"` // of the form's texts
+	Name       *string           `json:"name,omitempty"`
+	Data       *string           `json:"data,omitempty"`
+	Form       jsontext.Value    `json:"form,omitempty"`
+	Template   *string           `json:"template,omitempty"`   // instead of name, data and form
+	Parameters map[string]string `json:"parameters,omitempty"` // of the template
+	TokenID    *string           `json:"tokenId,omitempty"`
+	ExternalID *string           `json:"externalId,omitempty"`
+	Scopes     *[]string         `json:"scopes,omitempty"`
+	ReturnURL  *string           `json:"returnUrl,omitempty"`
+	Language   *string           `json:"language,omitempty"` // of the form's texts
 }
 
 // An OperationView is an operation as its service sees it.
@@ -138,7 +140,7 @@ func (h *Handler) order(c echo.Context) error {
 func (h *Handler) orderOf(party session.RelyingParty, q OrderRequest) (w operation.Order, err error) {
 	w = operation.Order{Name: text(q.Name), Service: party.ID, ExternalID: text(q.ExternalID), Subject: device.TokenID(text(q.TokenID)), Scopes: party.Default}
 	switch {
-	case !visible(w.Name, 1, 64):
+	case q.Template == nil && !visible(w.Name, 1, 64):
 		return w, malformed("name")
 	case q.ExternalID != nil && !visible(*q.ExternalID, 1, maxExternalID):
 		return w, malformed("externalId")
@@ -154,15 +156,28 @@ func (h *Handler) orderOf(party session.RelyingParty, q OrderRequest) (w operati
 			w.Scopes = append(w.Scopes, device.Scope(s))
 		}
 	}
-	if w.Name != operation.Login || q.Data != nil || q.Form != nil {
-		wish, err := StartOperation{Name: w.Name, Data: text(q.Data), Form: q.Form, Language: q.Language}.approved("", h.Texts[party.ID])
-		if err != nil {
-			return w, err
-		}
-		w.Data, w.Form = wish.Data, wish.Form
+	if err := h.wished(party, q, &w); err != nil {
+		return w, err
 	}
 	w.Return, err = returnTo(party, q.ReturnURL)
 	return w, err
+}
+
+// wished sets what shall be approved: by a template, or as the order has it.
+func (h *Handler) wished(party session.RelyingParty, q OrderRequest, w *operation.Order) error {
+	switch {
+	case q.Template != nil:
+		return h.templated(party, q, w)
+	case q.Parameters != nil:
+		return malformed("parameters")
+	case w.Name == operation.Login && q.Data == nil && q.Form == nil:
+		return nil
+	}
+	wish, err := StartOperation{Name: w.Name, Data: text(q.Data), Form: q.Form, Language: q.Language}.approved("", h.Texts[party.ID])
+	if err == nil {
+		w.Data, w.Form = wish.Data, wish.Form
+	}
+	return err
 }
 
 // maxReturnURL bounds the address that a browser is sent to.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"countersign/device"
+	"countersign/operation"
 	"countersign/operation/form"
 	"countersign/session"
 )
@@ -62,4 +63,40 @@ func ofForm(err error, place string) error {
 		return refuse("form_mismatch", wrong.At(place+"form")+" is not what "+place+"data says")
 	}
 	return malformed(wrong.At(place + "form"))
+}
+
+// templated makes what shall be approved of a template and an order's values. It is as
+// good as what a back end writes itself: the template was checked, and filling it
+// judges the rest.
+func (h *Handler) templated(party session.RelyingParty, q OrderRequest, w *operation.Order) error {
+	for _, m := range []struct {
+		name  string
+		given bool
+	}{{"name", q.Name != nil}, {"data", q.Data != nil}, {"form", q.Form != nil}} {
+		if m.given {
+			return malformed(m.name) // the template's
+		}
+	}
+	t, known := h.Templates[*q.Template]
+	switch {
+	case !visible(*q.Template, 1, 64):
+		return malformed("template")
+	case !known:
+		return refuse("operation_unknown", "there is no template of this name")
+	}
+	data, f, err := t.Text.Fill(q.Parameters, h.Texts[party.ID], text(q.Language))
+	var wrong *form.Error
+	switch {
+	case errors.Is(err, form.ErrMismatch) && errors.As(err, &wrong):
+		return refuse("form_mismatch", wrong.Path+" is not what data says")
+	case errors.As(err, &wrong):
+		return malformed(wrong.Path)
+	case err != nil:
+		return err
+	}
+	w.Name, w.Data, w.Expiry, w.Attempts = t.Flow, data, t.Expiry, t.Attempts
+	if f != nil {
+		w.Form = f.Compact()
+	}
+	return nil
 }

@@ -26,6 +26,9 @@ type Order struct {
 	ExternalID string
 	Scopes     []device.Scope
 	Return     string // where the browser goes at the end; empty: nowhere
+	// Expiry and Attempts are those of its template, see [New].
+	Expiry   time.Duration
+	Attempts int
 	// Repeat is the caller's idempotency key, or empty; Body is the digest of the
 	// request it came with.
 	Repeat, Body string
@@ -143,7 +146,7 @@ func (svc *Service) ordered(ctx context.Context, w Order) (Operation, error) {
 	if w.Subject != "" {
 		subject = party.Identity(w.Subject).Canonical()
 	}
-	o, err := svc.plan(New{Name: w.Name, Service: w.Service, Subject: subject, Scopes: w.Scopes})
+	o, err := svc.plan(New{Name: w.Name, Service: w.Service, Subject: subject, Scopes: w.Scopes, Expiry: w.Expiry, Attempts: w.Attempts})
 	if err != nil {
 		return o, err
 	}

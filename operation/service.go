@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,10 @@ type New struct {
 	Subject device.TokenID
 	Scopes  []device.Scope
 	Finish  string // where the browser goes at the end
+	// Expiry is how long it may take, and Attempts how often any method may be tried;
+	// 0: as the flow says.
+	Expiry   time.Duration
+	Attempts int
 }
 
 // errUnknown is the caller's mistake: it knows which operations and services
@@ -73,7 +78,7 @@ func (svc *Service) plan(n New) (Operation, error) {
 	now := svc.Now().Truncate(time.Millisecond)
 	o := Operation{
 		ID: NewID(), Version: 1, Name: n.Name, Service: n.Service, CreatedAt: now,
-		ExpiresAt: now.Add(flow.Expiry).Truncate(time.Second), Result: Continue, Step: flow.Steps[0].Name, Scopes: n.Scopes, Finish: n.Finish,
+		ExpiresAt: now.Add(cmp.Or(n.Expiry, flow.Expiry)).Truncate(time.Second), Result: Continue, Step: flow.Steps[0].Name, Scopes: n.Scopes, Finish: n.Finish, Attempts: n.Attempts,
 	}
 	v := view{flow: flow, now: now}
 	if n.Subject != "" {

@@ -41,6 +41,7 @@ func (c Config) Check(kind Kind) Errors {
 	k.audit()
 	k.services()
 	k.flows()
+	k.templates()
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "auto", "json", "text")
 	k.found.sort()

@@ -128,7 +128,7 @@ func (c Config) place(path string) configPlace {
 		if at, ok := c.origins[path]; ok {
 			return at
 		}
-		if !strings.Contains(path, "[") && !strings.HasPrefix(path, "flows.") {
+		if !strings.Contains(path, "[") && !strings.HasPrefix(path, "flows.") && !strings.HasPrefix(path, "templates.") {
 			return configPlace{layer: layerDefault}
 		}
 		path = path[:strings.LastIndexAny(path, ".[")]

@@ -3,12 +3,13 @@ package server
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 )
 
 // free reads what has names of the user's own, such as the flows: groups, lists,
-// texts and numbers. Whoever uses them says what must be what.
+// texts, numbers, true and false. Whoever uses them says what must be what.
 func (r *yamlReader) free(n ast.Node, path string, line int) any {
 	at := r.at(line)
 	switch n := n.(type) {
@@ -16,6 +17,10 @@ func (r *yamlReader) free(n ast.Node, path string, line int) any {
 		r.fail(at, path, "has no value", "give it one, or remove the key to get the default")
 		return ""
 	case *ast.StringNode:
+		return n.Value
+	case *ast.LiteralNode:
+		return strings.TrimSuffix(n.Value.Value, "\n")
+	case *ast.BoolNode:
 		return n.Value
 	case *ast.IntegerNode:
 		if v, err := strconv.Atoi(n.GetToken().Value); err == nil {
@@ -33,7 +38,7 @@ func (r *yamlReader) free(n ast.Node, path string, line int) any {
 		}
 		return list
 	}
-	r.fail(at, path, "must be a mapping, a list, text or a whole number", "anchors, aliases and tags are not read")
+	r.fail(at, path, "must be a mapping, a list, text, a whole number, true or false", "anchors, aliases and tags are not read")
 	return ""
 }
 

@@ -50,6 +50,8 @@ type Config struct {
 	Services []ServiceConfig `koanf:"services"`
 	// What operations go through, by name, instead of or besides those built in: `{expiry: 5m, factors: 1, steps: [identify, review, [device]]}`. From the file only; operations.md has the form.
 	Flows map[string]any `koanf:"flows"`
+	// What a back end can have approved by giving values alone, by name: `{name: authorize_payment, data: "A1*A${amount}EUR", form: {…}, expiry: 5m, attempts: 3, factors: 1}`. From the file only; operations.md has the form.
+	Templates map[string]any `koanf:"templates"`
 	// Logging.
 	Log LogConfig `koanf:"log"`
 

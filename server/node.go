@@ -228,7 +228,7 @@ func (n *Node) handler() http.Handler {
 	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Sessions: n.sessions,
 		Devices: n.devices, Hub: n.hub, Phones: n.phones, Notices: n.stomp, Operations: n.operations,
 		Cookies: cookie.Jar{Insecure: strings.HasPrefix(n.cfg.Issuer, "http:")}, Keys: n.keys, Log: n.log, Pages: n.pages,
-		Guesses: n.store, Orders: n.store, Texts: n.texts, Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
+		Guesses: n.store, Orders: n.store, Texts: n.texts, Templates: n.cfg.OperationTemplates(), Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
 	h.Mount(e)
 	return n.inspected(e)
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	"countersign/operation/form"
@@ -36,6 +38,9 @@ func (c Config) ReadTexts() (map[string]form.Texts, error) {
 		if len(faults) == 0 && !catalogue.Has(s.Texts.Fallback) {
 			r.fail(path+".fallback", "is no language of the file", "a language of the file")
 		}
+		if len(faults) == 0 {
+			r.misfits(path+".file", catalogue)
+		}
 		texts[s.ID] = form.Texts{Catalogue: catalogue, Fallback: s.Texts.Fallback}
 	}
 	if len(r.found) > 0 {
@@ -43,6 +48,16 @@ func (c Config) ReadTexts() (map[string]form.Texts, error) {
 		return nil, r.found
 	}
 	return texts, nil
+}
+
+// misfits finds the words of a catalogue that do not fit where templates want them.
+func (r *secretReader) misfits(path string, catalogue form.Catalogue) {
+	templates := r.cfg.OperationTemplates()
+	for _, name := range slices.Sorted(maps.Keys(templates)) {
+		for _, f := range templates[name].Text.Misfits(catalogue) {
+			r.fail(path, "the file it names does not fit templates."+name+": "+told(f), "labels and names are of one line; ${…} is a parameter of the template")
+		}
+	}
 }
 
 // told is a fault with its path, as problems have it.

@@ -153,12 +153,15 @@ func (f Form) unfit(at string) (found []*Error) {
 	in := f.clone()
 	in.eachSlot(func(p slot) {
 		names, ok := parametersIn(*p.words)
-		switch {
-		case !ok, p.sample != "" && len(names) > 0 && !wholeParameter(*p.words):
+		if !ok || p.sample != "" && len(names) > 0 && !wholeParameter(*p.words) {
 			found = append(found, &Error{join(at, p.path), ErrParameter})
-		case p.sample != "" && len(names) > 0:
+			*p.words = "${x}" // told once
+		}
+		switch {
+		case !strings.Contains(*p.words, "${"):
+		case p.sample != "":
 			*p.words = p.sample
-		case len(names) > 0:
+		default:
 			*p.words = parameter.ReplaceAllString(*p.words, "x")
 		}
 	})
