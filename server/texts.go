@@ -20,6 +20,8 @@ func (k *configCheck) texts(path string, t TextsConfig) {
 	}
 }
 
+const textsHint = `such as {"en": {"pay.title": "Payment"}}: ids are 1 to 64 letters, digits, ., _ and -, words at most 1000 characters, all seen but for line feeds`
+
 // ReadTexts reads the services' texts. The error is an Errors with everything that
 // is wrong; it shows no words.
 func (c Config) ReadTexts() (map[string]form.Texts, error) {
@@ -33,7 +35,7 @@ func (c Config) ReadTexts() (map[string]form.Texts, error) {
 		}
 		catalogue, faults := form.ParseCatalogue(raw)
 		for _, f := range faults {
-			r.fail(path+".file", "the file it names is not good: "+told(f), "{\"en\": {\"pay.title\": \"Payment\"}}; words are at most 1000 characters, without control characters but line feeds")
+			r.fail(path+".file", "the file it names is not good: "+told(f), textsHint)
 		}
 		if len(faults) == 0 && !catalogue.Has(s.Texts.Fallback) {
 			r.fail(path+".fallback", "is no language of the file", "a language of the file")

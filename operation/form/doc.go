@@ -16,6 +16,9 @@
 // into it, and [Check] holds it against the data: both are signed, and they must
 // not tell different stories.
 //
+// A [Template] has both with values left open, and [Template.Fill] fills them in so
+// that each stays the value that it is.
+//
 // A wrong member is told as an [Error] with its path. The package knows neither
-// HTTP nor Redis, where catalogues come from, nor what a session is.
+// HTTP nor Redis, where catalogues and templates are kept, nor what a session is.
 package form
