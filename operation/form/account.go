@@ -2,6 +2,7 @@ package form
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -49,8 +50,31 @@ func plainAccount(s string) string {
 }
 
 // looksLikeAccount says whether a plain account is one by its form alone, its
-// check digits good or not. RF begins a creditor reference (ISO 11649), which is
-// no account.
+// check digits good or not.
 func looksLikeAccount(plain string) bool {
-	return ibanForm.MatchString(plain) && !strings.HasPrefix(plain, "RF") || domesticForm.MatchString(plain)
+	return looksLikeIBAN(bare(plain)) || domesticForm.MatchString(plain)
+}
+
+// looksLikeIBAN: of a country that has IBANs. An order's number begins as it likes,
+// and a creditor reference (ISO 11649) with RF.
+func looksLikeIBAN(bare string) bool {
+	return ibanForm.MatchString(bare) && slices.Contains(ibanCountries(), bare[:2])
+}
+
+// bare is a plain account without what numbers are grouped by: an IBAN has letters
+// and digits alone, whatever it is written with.
+func bare(plain string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Dash, r) || r == '.' || r == '/' {
+			return -1
+		}
+		return r
+	}, plain)
+}
+
+// ibanCountries are those of the IBAN registry (ISO 13616-2).
+func ibanCountries() []string {
+	return strings.Fields(`AD AE AL AT AZ BA BE BG BH BI BR BY CH CR CY CZ DE DJ DK DO EE EG ES FI FK FO FR GB GE GI GL GR GT HN HR HU
+		IE IL IQ IS IT JO KW KZ LB LC LI LT LU LV LY MC MD ME MK MN MR MT MU NI NL NO OM PK PL PS PT QA RO RS RU SA SC SD SE SI SK SM
+		SO ST SV TL TN TR UA VA VG XK YE`)
 }

@@ -8,7 +8,7 @@ import (
 // Check says whether a form shows amounts and accounts of the data alone. If not,
 // the error is an [Error] with [ErrMismatch] and the path of the member. Amounts
 // are compared as numbers with their currency, accounts without spaces and without
-// regard to case.
+// regard to case, an IBAN also without dashes, dots and slashes.
 //
 //   - An AMOUNT must be an amount of the data; of an AMOUNT_CONVERSION either side.
 //   - A KEY_VALUE that is an account must be an account or IBAN of the data. It is
@@ -50,7 +50,7 @@ func (d Data) hasAmount(a Amount) bool {
 func (d Data) hasAccount(s string) bool {
 	plain := plainAccount(s)
 	return slices.ContainsFunc(d.Fields, func(f Field) bool {
-		return f.Kind == FieldIBAN && f.IBAN == plain || f.Kind == FieldAccount && plainAccount(f.Account) == plain
+		return f.Kind == FieldIBAN && f.IBAN == bare(plain) || f.Kind == FieldAccount && plainAccount(f.Account) == plain
 	})
 }
 
@@ -63,7 +63,7 @@ func (a Attribute) isAccount() bool {
 		last := a.ID[strings.LastIndexByte(a.ID, '.')+1:]
 		return plain != "" && (strings.EqualFold(last, "account") || strings.EqualFold(last, "iban") || looksLikeAccount(plain))
 	case FormatText:
-		return goodIBAN(plain) && looksLikeAccount(plain)
+		return goodIBAN(bare(plain)) && looksLikeIBAN(bare(plain))
 	default: // a date or a number
 		return false
 	}
