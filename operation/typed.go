@@ -71,6 +71,7 @@ func (v view) judge(ctx context.Context, m Message, by Method, code string, righ
 		if err := v.svc.Guesses.UncountCode(ctx, v.o.Subject, by); err != nil {
 			return plan{}, err
 		}
+		v.asked.counted = 0 // if another was quicker, it is judged anew, and counts anew
 		return v.confirmed(m, by, a)
 	}
 	v.o.try(by)
