@@ -28,6 +28,7 @@ const (
 
 	OperationStarted Kind = "operation.started"
 	OperationOpened  Kind = "operation.opened" // a back end's, by the first browser
+	OperationRisk    Kind = "operation.risk"   // how dangerous it is found to be
 	OperationDone    Kind = "operation.done"
 	OperationFailed  Kind = "operation.failed"
 	OperationTaken   Kind = "operation.taken" // what was approved was given out, once
@@ -64,7 +65,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		SessionStarted, SessionClaimed, SessionConfirmed, SessionApproved, SessionRejected, SessionExpired, SessionCancelled,
-		OperationStarted, OperationOpened, OperationDone, OperationFailed, OperationTaken,
+		OperationStarted, OperationOpened, OperationRisk, OperationDone, OperationFailed, OperationTaken,
 		LoginMade, LoginEnded, GrantMade, GrantRevoked, TokenReused,
 		NoticeTaken, NoticeFailed,
 		CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,

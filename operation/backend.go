@@ -152,7 +152,7 @@ func (svc *Service) ordered(ctx context.Context, w Order) (Operation, error) {
 	}
 	o.Finish, o.Return = svc.Issuer+"/done?operation="+string(o.ID), w.Return
 	o.ByService, o.Named, o.ExternalID, o.Data, o.Form = true, subject != "", w.ExternalID, w.Data, w.Form
-	v := view{flow: svc.Flows[w.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
+	v := view{whole: svc.Flows[w.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
 	if !v.open(v.step) {
 		return o, ErrNobody // whoever it is, has to be named
 	}
@@ -186,7 +186,7 @@ func (svc *Service) Due(o Operation) (out []Method) {
 		return nil
 	}
 	party, _ := svc.Parties.Party(o.Service)
-	v := view{flow: svc.Flows[o.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
+	v := view{whole: svc.Flows[o.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
 	for _, w := range v.step.Ways {
 		if v.takes(v.step, w.Method) {
 			out = append(out, w.Method)
@@ -199,6 +199,7 @@ func (svc *Service) Due(o Operation) (out []Method) {
 // end it is [ErrFinished]. ErrNotFound.
 func (svc *Service) GiveUp(ctx context.Context, service string, id ID) (Operation, error) {
 	ctx = context.WithoutCancel(ctx)
+	asked := &asked{}
 	for range tries {
 		o, err := svc.owned(ctx, svc.Store.Operation, service, id)
 		if err != nil {
@@ -208,6 +209,7 @@ func (svc *Service) GiveUp(ctx context.Context, service string, id ID) (Operatio
 		if err != nil {
 			return o, err
 		}
+		v.asked = asked
 		p, due, err := svc.settle(v, Message{})
 		switch {
 		case err != nil:

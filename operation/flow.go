@@ -22,6 +22,9 @@ type FlowStep struct {
 	Name Step
 	// Ways are the methods that take it, the most fitting first.
 	Ways []Way
+	// Risk is from which risk on the step is due: RiskNormal or RiskHigh; empty:
+	// always.
+	Risk Risk
 	// Expiry is how long it may take from when it is due; 0: as long as the
 	// operation.
 	Expiry time.Duration

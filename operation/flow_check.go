@@ -48,6 +48,12 @@ type failer func(at, what, hint string)
 
 func (f Flow) checkStep(i int, s FlowStep, fail failer) {
 	at := fmt.Sprintf("steps[%d]", i)
+	switch {
+	case s.Risk != "" && s.Risk != RiskNormal && s.Risk != RiskHigh:
+		fail(at+".risk", "must be normal or high", "from which risk on the step is due; leave it out if it always is")
+	case s.Risk != "" && i == 0:
+		fail(at+".risk", "is of the first step, which is due before the risk is known", "mark a step after it")
+	}
 	if !stepName(s.Name) {
 		fail(at+".name", "is no name", "lower-case letters, digits and _, and none of next, again, done, fail")
 	}
@@ -68,7 +74,9 @@ func (f Flow) checkStep(i int, s FlowStep, fail failer) {
 			fail(at+".on", string(r)+" is no step result", "CONFIRMED, CANCELED, AUTH_FAILED or AUTH_METHOD_FAILED")
 		}
 		for _, t := range targets {
-			if f.index(Step(t)) < 0 && !slices.Contains([]Target{ToNext, ToAgain, ToDone, ToFail}, t) {
+			if to, ok := f.step(Step(t)); ok && to.Risk != "" {
+				fail(at+".on."+string(r), string(t)+" is not due at every risk", "name a step that has no risk, or next")
+			} else if !ok && !slices.Contains([]Target{ToNext, ToAgain, ToDone, ToFail}, t) {
 				fail(at+".on."+string(r), string(t)+" is no step", "next, again, done, fail, or a step's name")
 			}
 		}
@@ -92,53 +100,114 @@ func (f Flow) checkWay(at string, i, j int, w Way, fail failer) {
 		fail(at, "identify is a first step, by itself", "whose operation it is stands before it is approved")
 	case w.Method == ByReview && len(s.Ways) > 1:
 		fail(at, "review is a step by itself", "its choices are the methods of the step after it")
-	case w.Method == ByReview && !f.proves(i+1):
+	case w.Method == ByReview && !f.provesNext(s.Name):
 		fail(at, "review needs a step after it whose methods it shows", "such as device")
 	}
 }
 
-// proves says whether every method of a step proves a factor.
-func (f Flow) proves(i int) bool {
-	return i < len(f.Steps) && !slices.ContainsFunc(f.Steps[i].Ways, func(w Way) bool { return !w.Method.factor() })
+// provesNext says whether, at every risk, each method of what follows a step proves
+// a factor.
+func (f Flow) provesNext(name Step) bool {
+	for _, risk := range Risks() {
+		next, ok := f.at(risk, name).next(name)
+		if !ok || slices.ContainsFunc(next.Ways, func(w Way) bool { return !w.Method.factor() }) {
+			return false
+		}
+	}
+	return true
 }
 
-// checkPaths looks at the steps as a graph: whether each is due some time, leads to
-// the good end, and how little is proven on the way there.
+// A spot is a step at a risk.
+type spot struct {
+	step Step
+	risk Risk
+}
+
+// checkPaths looks at the steps as a graph, in which the risk may rise with every
+// result: whether each step is due some time, leads to the good end, and how little
+// is proven on the way there.
 func (f Flow) checkPaths(fail failer) {
-	due := map[Step]bool{f.Steps[0].Name: true}
-	least := map[Step]int{f.Steps[0].Name: 0}
-	leads := map[Step]bool{}
+	least := f.starts()
+	leads := map[spot]bool{}
 	end := math.MaxInt
-	// As many rounds as there are steps settle all of it.
-	for range f.Steps {
+	// As many rounds as there are spots settle all of it.
+	for range len(f.Steps) * len(Risks()) {
 		for _, s := range f.Steps {
-			for _, r := range stepResults() {
-				for _, t := range f.targets(s, s.Ways[0].Method, r) {
-					leads[s.Name] = leads[s.Name] || t == ToDone || leads[Step(t)]
-					if !due[s.Name] {
-						continue
-					}
-					proven := least[s.Name] + s.factors(r)
-					if t == ToDone {
-						end = min(end, proven)
-					} else if old, seen := least[Step(t)]; t != ToFail && (!seen || proven < old) {
-						due[Step(t)], least[Step(t)] = true, proven
+			for _, risk := range Risks() {
+				here := spot{s.Name, risk}
+				for _, r := range stepResults() {
+					for _, to := range f.spots(s, risk, r) {
+						leads[here] = leads[here] || to.step == Step(ToDone) || leads[to]
+						before, due := least[here]
+						if proven := before + s.factors(r); due && to.step == Step(ToDone) {
+							end = min(end, proven)
+						} else if old, seen := least[to]; due && to.step != Step(ToFail) && (!seen || proven < old) {
+							least[to] = proven
+						}
 					}
 				}
 			}
 		}
 	}
+	f.checkSpots(least, leads, fail)
+	if need := max(1, f.Factors); end < need {
+		what := fmt.Sprintf("can be gone through with %d of %d factors", end, need)
+		if f.Marked() {
+			what += " at some risk"
+		}
+		fail("steps", what, "device proves one")
+	}
+}
+
+func (f Flow) checkSpots(least map[spot]int, leads map[spot]bool, fail failer) {
 	for i, s := range f.Steps {
+		ever, stuck := false, false
+		for _, risk := range Risks() {
+			_, due := least[spot{s.Name, risk}]
+			ever, stuck = ever || due, stuck || due && !leads[spot{s.Name, risk}]
+		}
 		at := fmt.Sprintf("steps[%d]", i)
-		if !due[s.Name] {
+		if !ever {
 			fail(at, "is never due", "no step before it leads to it")
-		} else if !leads[s.Name] {
+		} else if stuck {
 			fail(at, "leads to no end but failure", "CONFIRMED must lead on")
 		}
 	}
-	if need := max(1, f.Factors); end < need {
-		fail("steps", fmt.Sprintf("can be gone through with %d of %d factors", end, need), "device proves one")
+}
+
+// starts are where operations begin, with nothing proven: at the first step or, if
+// that asks who it is and somebody is named, at the one after it.
+func (f Flow) starts() map[spot]int {
+	out := map[spot]int{}
+	for _, risk := range Risks() {
+		first := f.Steps[0]
+		out[spot{first.Name, risk}] = 0
+		_, identifies := first.way(ByName)
+		if next, ok := f.at(risk, first.Name).next(first.Name); ok && identifies {
+			out[spot{next.Name, risk}] = 0
+		}
 	}
+	return out
+}
+
+// spots are where a result of a step leads, whatever the assessor then says: it is
+// asked if the result leads on.
+func (f Flow) spots(s FlowStep, risk Risk, r StepResult) (out []spot) {
+	by := s.Ways[0].Method
+	asked := slices.ContainsFunc(f.at(risk, s.Name).targets(s, by, r), func(t Target) bool { return t != ToFail && t != Target(s.Name) })
+	for _, up := range Risks() {
+		if up.rank() < risk.rank() || up != risk && !asked {
+			continue
+		}
+		if back, ok := f.omitted(s.Name, risk, up); ok {
+			out = append(out, spot{back.Name, up})
+			continue
+		}
+		for _, t := range f.at(up, s.Name).targets(s, by, r) {
+			out = append(out, spot{Step(t), up})
+		}
+	}
+	return out
 }
 
 // factors is how many factors a result of the step proves, by the weakest method.

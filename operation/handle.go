@@ -66,11 +66,11 @@ func (svc *Service) answer(ctx context.Context, v view, m Message, from Requeste
 
 // look reads what an operation's answers are decided from.
 func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
-	v = view{svc: svc, flow: svc.Flows[o.Name], now: svc.Now(), asked: &asked{}}
+	v = view{svc: svc, whole: svc.Flows[o.Name], now: svc.Now(), asked: &asked{}}
 	party, _ := svc.Parties.Party(o.Service)
 	v.scans = slices.Contains(party.Modes, session.Scan)
 	v = v.at(o)
-	if o.Result == Continue && o.Subject != "" && v.flow.pages() {
+	if o.Result == Continue && o.Subject != "" && v.whole.pages() {
 		if v.person, err = svc.Sessions.Person(ctx, o.Service, o.Subject); err != nil {
 			return v, err
 		}
@@ -243,6 +243,11 @@ func (svc *Service) cancel(ctx context.Context, id session.ID, by session.Cancel
 }
 
 func (svc *Service) tell(ctx context.Context, before, o Operation) error {
+	if o.Risk != before.Risk {
+		if err := svc.record(ctx, o, audit.OperationRisk, o.Risk); err != nil {
+			return err
+		}
+	}
 	if o.Result == before.Result {
 		return nil
 	}
@@ -283,6 +288,7 @@ func (svc *Service) present(ctx context.Context, id ID) (Operation, error) {
 
 // viewed brings an operation up to the present, and gives all that is known of it.
 func (svc *Service) viewed(ctx context.Context, id ID) (v view, err error) {
+	asked := &asked{}
 	for range tries {
 		if v.o, err = svc.Store.Operation(ctx, id); err != nil {
 			return v, err
@@ -290,6 +296,7 @@ func (svc *Service) viewed(ctx context.Context, id ID) (v view, err error) {
 		if v, err = svc.look(ctx, v.o); err != nil {
 			return v, err
 		}
+		v.asked = asked
 		p, due, err := svc.settle(v, Message{Type: Status})
 		if err != nil || !due {
 			return v, err

@@ -67,7 +67,8 @@ type Operation struct {
 	// Attempts is how often any method may be tried in this operation; 0: as often
 	// as its flow says.
 	Attempts int
-	// Risk is how much the flow asks for; empty: all of it.
+	// Risk is a [Risk], how much of the flow is due; empty: all of it, for nobody
+	// was asked.
 	Risk string
 	// Kept is what methods of the step remember until they are answered.
 	Kept []Kept

@@ -269,12 +269,12 @@ func TestClosedMethodsStayClosed(t *testing.T) {
 func TestChosenComesFirst(t *testing.T) {
 	f := Flow{Name: "x", Steps: []FlowStep{step(ByName, ByPhone)}}
 	for chosen, want := range map[Method][]Method{"": {ByName, ByPhone}, ByName: {ByName, ByPhone}, ByPhone: {ByPhone, ByName}, ByReview: {ByName, ByPhone}} {
-		v := view{flow: f}.at(Operation{Step: Step(ByName), Result: Continue, Subject: "tok_", Chosen: chosen})
+		v := view{whole: f}.at(Operation{Step: Step(ByName), Result: Continue, Subject: "tok_", Chosen: chosen})
 		if got := offers(Answer{Ways: v.ways()}); !slices.Equal(got, want) {
 			t.Errorf("chosen %q: %v", chosen, got)
 		}
 	}
-	v := view{flow: f}.at(Operation{Step: Step(ByName), Result: Continue, Subject: "tok_", Chosen: ByPhone, Closed: []Method{ByPhone}})
+	v := view{whole: f}.at(Operation{Step: Step(ByName), Result: Continue, Subject: "tok_", Chosen: ByPhone, Closed: []Method{ByPhone}})
 	if got := offers(Answer{Ways: v.ways()}); !slices.Equal(got, []Method{ByName}) {
 		t.Errorf("closed: %v", got)
 	}

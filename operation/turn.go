@@ -23,6 +23,9 @@ func (svc *Service) show(ctx context.Context, v view, p plan, m Message, from Re
 	}
 	next := v.o
 	next.Shown, next.Login = true, from.Login
+	if v.first(&next) {
+		p.answer = v.at(next).init(m)
+	}
 	p.next = &next
 	a, err := svc.carryOut(ctx, v, p, m, from)
 	if err != nil || from.Login == "" {

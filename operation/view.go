@@ -13,11 +13,13 @@ import (
 // flow and the step that is due, and the session of a device step, if one was
 // started and is still known.
 type view struct {
-	svc  *Service
-	o    Operation
-	flow Flow
-	step FlowStep
-	s    *session.Session
+	svc *Service
+	o   Operation
+	// whole is its flow, and flow what is left of that at its risk.
+	whole Flow
+	flow  Flow
+	step  FlowStep
+	s     *session.Session
 	// scans says whether the service lets anybody scan.
 	scans bool
 	// person is who is asked, where the flow has methods that are answered in the
@@ -31,10 +33,12 @@ type view struct {
 type asked struct {
 	from    Requester
 	counted int // how many codes have counted with the one it brings; 0: it has not
+	risks   map[Occasion]Risk
 }
 
 // at is the view of another state of the operation.
 func (v view) at(o Operation) view {
+	v.flow = v.whole.at(Risk(o.Risk), o.Step)
 	step, _ := v.flow.step(o.Step)
 	v.o, v.step, v.s = o, step, nil
 	return v
@@ -44,7 +48,7 @@ func (v view) at(o Operation) view {
 // has not the step any more: the configuration was changed meanwhile, or is being
 // changed, node by node.
 func (v view) lost() bool {
-	_, known := v.flow.step(v.o.Step)
+	_, known := v.whole.step(v.o.Step)
 	return v.o.Result == Continue && !known
 }
 
@@ -193,7 +197,7 @@ func (v view) left() int {
 
 // enter sets what belongs to the step that an operation has come to.
 func (v view) enter(o *Operation) {
-	step, _ := v.flow.step(o.Step)
+	step, _ := v.whole.step(o.Step)
 	o.How, o.StepEnds, o.Kept = "", time.Time{}, nil
 	if step.Expiry > 0 {
 		o.StepEnds = v.now.Add(step.Expiry).Truncate(time.Second)
@@ -213,6 +217,7 @@ func (v view) settled(m Message, by Method, how StepResult, why cause) plan {
 	}
 	from := next.Step
 	next.Result, next.Step = v.flow.after(from, by, how, v.at(next).open)
+	v.rise(&next, Occasion{from, by, how})
 	if next.Result == Failed {
 		next.Reason = string(reason(how, why))
 	}
