@@ -22,7 +22,7 @@ func cause(err error) string {
 		timeout     net.Error
 	)
 	switch {
-	case errors.As(err, &made), errors.As(err, &status), errors.Is(err, errKind), errors.Is(err, errLate):
+	case errors.As(err, &made), errors.As(err, &status), errors.Is(err, errKind), errors.Is(err, errLate), errors.Is(err, errAnswer), errors.Is(err, errBusy):
 		return err.Error()
 	case errors.Is(err, errAddress):
 		return "its address is not public, and outgoing.allow does not have it"

@@ -15,5 +15,8 @@
 // a token in it is never older than the try. Requests leave by [Client] alone,
 // which reaches no address that the operator does not mean to be reached.
 //
+// An [Asker] asks another server something that a request waits for, in half a
+// second at most. What it sends is signed by [Sign].
+//
 // The package knows neither Redis nor what its notices say.
 package notify
