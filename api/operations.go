@@ -253,7 +253,7 @@ func (h *Handler) viewed(party session.RelyingParty, o operation.Operation) Oper
 	v := OperationView{
 		OperationID: string(o.ID), Name: o.Name, ExternalID: o.ExternalID, Data: o.Data, Form: o.Form, Result: string(o.Result), Reason: o.Reason,
 		Steps: []OperationStep{}, StepResult: string(o.How), CreatedAt: stamp(o.CreatedAt), ExpiresAt: stamp(o.ExpiresAt),
-		URL: h.Issuer + "/login?operation=" + string(o.ID), History: []OperationEntry{}, Proof: proofOf(party, o),
+		URL: h.Issuer + "/login?operation=" + string(o.ID), History: entries(o.History), Proof: proofOf(party, o),
 	}
 	if who := o.About(); who != "" {
 		v.TokenID = string(party.Subject(who))
@@ -261,10 +261,15 @@ func (h *Handler) viewed(party session.RelyingParty, o operation.Operation) Oper
 	for _, m := range h.Operations.Due(o) {
 		v.Steps = append(v.Steps, OperationStep{string(o.Step), string(m)})
 	}
-	for _, e := range o.History {
-		v.History = append(v.History, OperationEntry{stamp(e.At), string(e.Step), string(e.Method), string(e.How), string(e.Result), e.Reason})
-	}
 	return v
+}
+
+func entries(history []operation.Entry) []OperationEntry {
+	out := make([]OperationEntry, 0, len(history))
+	for _, e := range history {
+		out = append(out, OperationEntry{stamp(e.At), string(e.Step), string(e.Method), string(e.How), string(e.Result), e.Reason})
+	}
+	return out
 }
 
 // proofOf is the proof of an operation that is done; what a phone has approved on the

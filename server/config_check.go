@@ -40,6 +40,7 @@ func (c Config) Check(kind Kind) Errors {
 	k.identities()
 	k.audit()
 	k.services()
+	k.risk()
 	k.flows()
 	k.templates()
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -302,5 +302,8 @@ func (c Config) Warnings() []string {
 			}
 		}
 	}
+	if !notify.MayReach(c.Risk.URL, c.Outgoing.Allow) {
+		w = append(w, "risk.url is at an address that is not public and that outgoing.allow does not have, so every step of every operation is due")
+	}
 	return w
 }

@@ -22,6 +22,19 @@ func (c Config) OperationFlows() map[string]operation.Flow {
 	return flows
 }
 
+// risk checks the hook that is asked for the risk of operations.
+func (k *configCheck) risk() {
+	switch r := k.cfg.Risk; {
+	case r.URL == "" && r.SecretFile != "":
+		k.fail("risk.url", "is empty although there is a secretFile", "give the URL, or remove risk")
+	case r.URL != "":
+		k.target("risk.url", r.URL)
+		if r.SecretFile == "" {
+			k.fail("risk.secretFile", "is required with url: questions are signed", "the path of a file that holds at least 16 bytes")
+		}
+	}
+}
+
 // flows checks the flows of the configuration.
 func (k *configCheck) flows() {
 	for _, name := range slices.Sorted(maps.Keys(k.cfg.Flows)) {
@@ -32,6 +45,9 @@ func (k *configCheck) flows() {
 		f, faults := readFlow(name, k.cfg.Flows[name])
 		if len(faults) == 0 {
 			faults = f.Check()
+		}
+		if len(faults) == 0 && f.Marked() && k.cfg.Risk.URL == "" {
+			k.fail(path, "has steps that depend on the risk, and nobody is asked for it", "set risk.url, or leave risk out of its steps")
 		}
 		for _, x := range faults {
 			at := path
@@ -72,7 +88,7 @@ func (r *flowReader) fail(at, what, hint string) {
 //	factors: 1
 //	steps: [identify, review, [device]]
 //
-// A step is a method, a list of methods, or {name, methods, expiry, on}; a method
+// A step is a method, a list of methods, or {name, methods, risk, expiry, on}; a method
 // is its name, or {method, attempts}.
 func readFlow(name string, value any) (operation.Flow, []operation.Fault) {
 	r := &flowReader{}
@@ -97,13 +113,14 @@ func (r *flowReader) step(at string, value any) (s operation.FlowStep) {
 	case []any:
 		s.Ways = r.ways(at, v)
 	default:
-		m := r.members(at, value, "name", "methods", "expiry", "on")
+		m := r.members(at, value, "name", "methods", "risk", "expiry", "on")
 		s.Name = operation.Step(r.text(at+".name", m["name"]))
 		if list, ok := m["methods"].([]any); ok {
 			s.Ways = r.ways(at+".methods", list)
 		} else if m != nil {
 			r.fail(at+".methods", "is required: a list", "such as [device]")
 		}
+		s.Risk = operation.Risk(r.text(at+".risk", m["risk"]))
 		r.duration(at+".expiry", m["expiry"], &s.Expiry)
 		s.On = r.on(at+".on", m["on"])
 	}

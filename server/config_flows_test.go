@@ -69,6 +69,33 @@ func TestFlowOfTheDocuments(t *testing.T) {
 	}
 }
 
+// A flow may depend on the risk where somebody is asked for it.
+func TestRiskConfig(t *testing.T) {
+	const flow = "flows:\n  transfer: {steps: [device, {name: more, methods: [device], risk: high}]}\n"
+	cfg, err := Load(Source{File: "c.yaml", Content: []byte(minimal + flow + "risk: {url: https://risk.bank.example/ask, secretFile: s}\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := cfg.OperationFlows()["transfer"]; f.Steps[1].Risk != operation.RiskHigh || !f.Marked() {
+		t.Errorf("%+v", f)
+	}
+	for text, want := range map[string]string{
+		"risk: {url: https://risk.bank.example/}":                  "risk.secretFile: is required with url: questions are signed",
+		"risk: {secretFile: s}":                                    "risk.url: is empty although there is a secretFile",
+		"risk: {url: http://risk.bank.example/, secretFile: s}":    "risk.url: must be https",
+		"risk: {url: https://a@risk.bank.example/, secretFile: s}": "risk.url: is not an https URL",
+	} {
+		found := problems(t, Source{File: "c.yaml", Content: []byte(minimal + text + "\n")})
+		if len(found) != 1 || found[0].Path+": "+found[0].What != want {
+			t.Errorf("%s: %v", text, found)
+		}
+	}
+	cfg.Risk.URL = "https://10.0.0.1/"
+	if w := cfg.Warnings(); !slices.ContainsFunc(w, func(s string) bool { return strings.HasPrefix(s, "risk.url is at an address that is not public") }) {
+		t.Errorf("%q", w)
+	}
+}
+
 // Everything that is wrong is told at once, with its line.
 func TestFlowMistakes(t *testing.T) {
 	found := problems(t, Source{File: "c.yaml", Content: []byte(minimal + `flows:
@@ -88,6 +115,9 @@ func TestFlowMistakes(t *testing.T) {
   nowhere: {steps: [{methods: [device], on: {CONFIRMED: elsewhere, MAYBE: next}}]}
   many: {steps: [{methods: [{method: device, attempts: 99}]}]}
   cheap: {steps: [{methods: [device], on: {AUTH_FAILED: done}}]}
+  alone: {steps: [device, {name: more, methods: [device], risk: high}]}
+  lower: {steps: [device, {name: more, methods: [device], risk: low}]}
+  saved: {factors: 2, steps: [device, {name: more, methods: [device], risk: normal}]}
 `)})
 	var got []string
 	for _, p := range found {
@@ -111,6 +141,9 @@ func TestFlowMistakes(t *testing.T) {
 		"flows.nowhere.steps[0].on.CONFIRMED: elsewhere is no step",
 		"flows.many.steps[0].methods[0].attempts: must be 1 to 20",
 		"flows.cheap.steps: can be gone through with 0 of 1 factors",
+		"flows.alone: has steps that depend on the risk, and nobody is asked for it",
+		"flows.lower.steps[1].risk: must be normal or high",
+		"flows.saved.steps: can be gone through with 1 of 2 factors at some risk",
 	} {
 		line := base + 2 + i
 		full := strings.Join([]string{strconv.Itoa(line), want}, " ")

@@ -30,6 +30,8 @@ type Secrets struct {
 	// RedisPassword comes from redis.passwordFile or, without one, from
 	// redis.url; empty: none.
 	RedisPassword string
+	// Risk signs the questions to the risk hook; nil without one.
+	Risk []byte
 	// Services has one entry per configured service, by its id.
 	Services map[string]ServiceSecrets
 	// Warnings lists secrets that are allowed but weak, each one sentence to
@@ -89,6 +91,9 @@ func (c Config) ReadSecrets() (Secrets, error) {
 		}
 	}
 	secrets.RedisPassword = r.redisPassword()
+	if secrets.Risk = r.secret("risk.secretFile", c.Risk.SecretFile); secrets.Risk != nil && len(secrets.Risk) < minServiceSecret {
+		r.warnings = append(r.warnings, fmt.Sprintf("the secret in the file named by risk.secretFile is shorter than %d bytes: make one with `openssl rand -base64 32`", minServiceSecret))
+	}
 	for i, s := range c.Services {
 		path := "services[" + strconv.Itoa(i) + "]."
 		secrets.Services[s.ID] = ServiceSecrets{

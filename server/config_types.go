@@ -42,6 +42,8 @@ type Config struct {
 	Limits LimitsConfig `koanf:"limits"`
 	// Requests to other people's servers: CIBA pings and back-channel logout.
 	Outgoing OutgoingConfig `koanf:"outgoing"`
+	// Who is asked how dangerous an operation is.
+	Risk RiskConfig `koanf:"risk"`
 	// Operators.
 	Admin AdminConfig `koanf:"admin"`
 	// The record of every state change.
@@ -144,6 +146,14 @@ type LimitsConfig struct {
 type OutgoingConfig struct {
 	// Addresses and networks (CIDR) that are no part of the public Internet and may be reached all the same, such as `10.0.0.0/8`.
 	Allow []netip.Prefix `koanf:"allow"`
+}
+
+// RiskConfig says who is asked how many steps an operation needs, where its flow marks steps with `risk`.
+type RiskConfig struct {
+	// Asked for the risk of an operation whose flow marks steps with `risk`, when it is first shown and when a step was taken; https. Without an answer within 500 ms every step is due. Empty: no flow may mark steps.
+	URL string `koanf:"url"`
+	// File holding the secret the questions are signed with (Standard Webhooks; fewer than 16 bytes give a warning); needed with `url`.
+	SecretFile string `koanf:"secretFile"`
 }
 
 // AdminConfig says who operates the installation.

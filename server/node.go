@@ -196,6 +196,7 @@ func (n *Node) wire() {
 	}
 	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Flows: n.cfg.OperationFlows(), Store: n.store, Repeats: n.store, Sessions: n.sessions,
 		Parties: n.parties, Guesses: n.store, Audit: recorder, Now: n.store.Now}
+	n.assess()
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
 		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
@@ -209,6 +210,15 @@ func (n *Node) wire() {
 	n.bus.Phones, n.bus.Notices = n.phones, n.stomp
 	n.metrics.watch(n.hub.Count)
 	n.inspect()
+}
+
+// assess has operations ask the risk hook, if there is one.
+func (n *Node) assess() {
+	if n.cfg.Risk.URL == "" {
+		return
+	}
+	asker := &notify.Asker{URL: n.cfg.Risk.URL, Secret: n.secrets.Risk, HTTP: notify.Client(n.cfg.Outgoing.Allow), Check: api.CheckRisk, Log: n.log, Now: n.store.Now}
+	n.operations.Risks = &api.RiskHook{Parties: n.parties, Ask: asker.Ask}
 }
 
 // ended tells of a session that has ended those who may have started it.
