@@ -42,6 +42,7 @@ const (
 	NoticeTaken  Kind = "notice.taken"  // another server was told something
 	NoticeFailed Kind = "notice.failed" // it was not to be told
 
+	CodeAsked        Kind = "code.asked" // by message; that it was sent is a notice
 	CodeWrong        Kind = "code.wrong"
 	SignatureInvalid Kind = "signature.invalid"
 	DeviceLocked     Kind = "device.locked"
@@ -68,7 +69,7 @@ func Kinds() []Kind {
 		OperationStarted, OperationOpened, OperationRisk, OperationDone, OperationFailed, OperationTaken,
 		LoginMade, LoginEnded, GrantMade, GrantRevoked, TokenReused,
 		NoticeTaken, NoticeFailed,
-		CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,
+		CodeAsked, CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,
 		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceRevoked, EnrolmentCoded,
 		KeyRotated, RecordTampered, RequestsLimited,
 	}

@@ -89,7 +89,11 @@ func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
 		return v, err
 	}
 	v.s = &s
-	return v, nil
+	// Who has scanned is not whom the operation asked so far.
+	if c := s.Claim; v.decided() && c != nil && c.Token != v.o.Subject && v.flow.pages() {
+		v.person, err = svc.Sessions.Person(ctx, o.Service, c.Token)
+	}
+	return v, err
 }
 
 // settle is what has become of the operation since it was last written: its session
@@ -187,7 +191,7 @@ func (svc *Service) begin(ctx context.Context, o Operation, m Message, from Requ
 // the operation stands as it stood, and is to be looked at again.
 func (svc *Service) carryOut(ctx context.Context, v view, p plan, m Message, from Requester) (Answer, error) {
 	if p.next == nil {
-		return p.answer, nil
+		return p.answer, p.posted(ctx)
 	}
 	next := *p.next
 	next.Version = v.o.Version + 1
@@ -221,10 +225,15 @@ func (svc *Service) carryOut(ctx context.Context, v view, p plan, m Message, fro
 			return p.answer, err
 		}
 	}
-	if p.post != nil {
-		return p.answer, p.post(ctx)
+	return p.answer, p.posted(ctx)
+}
+
+// posted does what a plan does once its change is made.
+func (p plan) posted(ctx context.Context) error {
+	if p.post == nil {
+		return nil
 	}
-	return p.answer, nil
+	return p.post(ctx)
 }
 
 // givenUp marks what this package does to a session of its own: nobody has to be told.

@@ -83,6 +83,7 @@ type Requester struct {
 	IP        string
 	UserAgent string // a short form such as "Firefox on Linux"
 	Address   string // as the limits count it
+	Language  string // of the page
 	Login     string // the browser login that it has, if it says init; empty: none
 }
 

@@ -25,6 +25,8 @@ type Service struct {
 	Parties  session.Parties
 	Guesses  Guesses
 	Risks    Assessor // nil: there is none
+	Letters  Letters  // nil: no codes are sent
+	Sends    Sends
 	Audit    audit.Recorder
 	Now      func() time.Time
 }

@@ -34,6 +34,7 @@ type asked struct {
 	from    Requester
 	counted int // how many codes have counted with the one it brings; 0: it has not
 	risks   map[Occasion]Risk
+	sent    bool // whether the letter that it asks for has counted
 }
 
 // at is the view of another state of the operation.
@@ -76,7 +77,7 @@ type plan struct {
 	by   session.Canceller
 	// note is what goes on record besides what becomes of the operation.
 	note audit.Kind
-	// post, if set, is done once the change is made.
+	// post, if set, is done once the change is made, if one is.
 	post func(context.Context) error
 }
 
