@@ -136,7 +136,7 @@ func (h *Handler) authn(c echo.Context) error {
 		return malformed("type")
 	}
 	id, addr := c.Param("id"), h.caller(r)
-	from := operation.Requester{IP: addr.String(), UserAgent: h.browsers.name(r.UserAgent()), Address: countedAs(addr)}
+	from := operation.Requester{IP: addr.String(), UserAgent: h.browsers.name(r.UserAgent()), Address: countedAs(addr), Language: h.Pages.Language(r)}
 	if *q.Type == string(operation.Init) {
 		var err error
 		if from.Login, err = h.Provider.LoginID(r); err != nil {

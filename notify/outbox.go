@@ -29,6 +29,10 @@ type Notice struct {
 // ErrKept says that a notice of the same id is kept already, or was.
 var ErrKept = errors.New("notify: there is such a notice")
 
+// ErrNobody is what a [Courier] says of a notice that is for nobody: it was posted so
+// that posting took as long as for somebody. It is forgotten, and not put on record.
+var ErrNobody = errors.New("notify: for nobody")
+
 // A Courier makes the request that tells a notice. What it cannot make is tried
 // again, for another node may be able to.
 type Courier func(ctx context.Context, n Notice) (*http.Request, error)
@@ -188,9 +192,11 @@ func (o *Outbox) deliver(ctx context.Context, n Notice) {
 func (o *Outbox) end(ctx context.Context, n Notice, outcome outcome, err error) {
 	ctx, cancel := settling(ctx)
 	defer cancel()
-	if outcome == taken {
+	switch outcome {
+	case forNobody:
+	case taken:
 		o.record(ctx, n, audit.NoticeTaken)
-	} else {
+	default:
 		o.Log.WarnContext(ctx, "a notice was not taken", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", cause(err))
 		o.record(ctx, n, audit.NoticeFailed)
 	}
@@ -213,9 +219,10 @@ func (o *Outbox) kept(ctx context.Context, n Notice, err error) {
 type outcome int
 
 const (
-	again  outcome = iota // may be taken another time
-	taken                 // it is known there
-	failed                // it never will be
+	again     outcome = iota // may be taken another time
+	taken                    // it is known there
+	failed                   // it never will be
+	forNobody                // there is nobody to take it
 )
 
 // statusError says how a receiver answered.
@@ -238,6 +245,9 @@ func (o *Outbox) try(ctx context.Context, n Notice) (outcome, error) {
 		return again, errKind
 	}
 	q, err := courier(ctx, n)
+	if errors.Is(err, ErrNobody) {
+		return forNobody, nil
+	}
 	if err != nil {
 		return again, errMade{err}
 	}

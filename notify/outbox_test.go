@@ -195,3 +195,14 @@ func TestOutboxStoreGone(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What is for nobody is claimed like everything else, and forgotten without a trace.
+func TestNoticeForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		courier := func(context.Context, Notice) (*http.Request, error) { return nil, ErrNobody }
+		m, j, a, log := run(t, courier, []int{204}, time.Minute, 10*time.Second)
+		if m.left() != 0 || len(j.kinds) != 0 || len(a.at) != 0 || log != "" {
+			t.Errorf("%d left, on record %v, asked %v, logged %s", m.left(), j.kinds, a.at, log)
+		}
+	})
+}

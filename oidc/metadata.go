@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"countersign/device"
+	"countersign/operation"
 	"countersign/session"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
@@ -64,7 +65,7 @@ func (p *Provider) Metadata() Metadata {
 		RevocationEndpointAuthMethodsSupported: append([]string{"none"}, methods...), DPoPSigningAlgValuesSupported: []string{"ES256"},
 		CodeChallengeMethodsSupported: []string{"S256"}, ScopesSupported: scopesSupported(),
 		ClaimsSupported:       append(strings.Fields("iss sub aud iat exp jti sid nonce auth_time amr acr phone_number"), device.ClaimNames()...),
-		ACRValuesSupported:    []string{session.Typed, session.Scanned, session.Compared, session.SameDevice},
+		ACRValuesSupported:    []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR},
 		PromptValuesSupported: []string{"none", "login", "consent", "select_account"}, AuthorizationResponseIssParameterSupported: true,
 	}
 	if p.Pairwise {

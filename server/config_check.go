@@ -43,6 +43,7 @@ func (c Config) Check(kind Kind) Errors {
 	k.risk()
 	k.flows()
 	k.templates()
+	k.message()
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "auto", "json", "text")
 	k.found.sort()
@@ -253,6 +254,7 @@ func (k *configCheck) limits() {
 		{"limits.initiatePerIP", l.InitiatePerIP}, {"limits.enrollPerIP", l.EnrollPerIP}, {"limits.verifyPerIP", l.VerifyPerIP},
 		{"limits.pushesPerUser", l.PushesPerUser}, {"limits.wrongCodesPerDevice", l.WrongCodesPerDevice},
 		{"limits.backchannelPerService", l.BackchannelPerService}, {"limits.backchannelPerUser", l.BackchannelPerUser}, {"limits.operationsPerService", l.OperationsPerService},
+		{"limits.messagesPerUser", l.MessagesPerUser},
 	} {
 		if _, err := ParseRate(r.rate.String()); err != nil {
 			k.fail(r.path, r.rate.String()+" is not a rate", "a number of at least 1 per window of up to 24h, such as 30/m")

@@ -286,6 +286,9 @@ func (c Config) Warnings() []string {
 	if u, err := url.Parse(c.Redis.URL); err == nil && hasPassword(u) {
 		w = append(w, "redis.url holds a password: keep it in a file named by redis.passwordFile, which goes before the URL's")
 	}
+	if !notify.MayReach(c.Message.URL, c.Outgoing.Allow) {
+		w = append(w, "message.url is at an address that is not public and that outgoing.allow does not have, so no message is sent")
+	}
 	for _, s := range c.Services {
 		if s.SecretFile == "" && len(s.Origins) == 0 && len(s.RedirectURIs) == 0 {
 			w = append(w, "service "+s.ID+": has neither secretFile nor origins, so neither a back end nor a page can start its sessions")

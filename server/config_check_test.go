@@ -77,6 +77,13 @@ func TestCheckListenersAndRedis(t *testing.T) {
 	runCheckCases(t, []checkCase{
 		{minimal + "listen: localhost", "listen: is not an address"},
 		{minimal + "opsListen: ''", ""},
+		{minimal + "message: {url: 'https://gateway.example/codes?tenant=1', secretFile: /x}", ""},
+		{minimal + "message: {url: 'http://127.0.0.1:9000/', secretFile: /x}", ""},
+		{minimal + "message: {url: 'http://gateway.example/', secretFile: /x}", "message.url: must be https"},
+		{minimal + "message: {url: 'https://user@gateway.example/', secretFile: /x}", "message.url: is not an https URL"},
+		{minimal + "message: {url: 'https://gateway.example/'}", "message.secretFile: is required"},
+		{minimal + "message: {secretFile: /x}", "message.url: is empty"},
+		{minimal + "limits: {messagesPerUser: 0/h}", "limits.messagesPerUser: \"0/h\" is not a rate"},
 		{minimal + "opsListen: 127.0.0.1:8080", "opsListen: is the same as listen"},
 		{minimal + "trustedProxies: ['::/0']", "trustedProxies[0]: trusts every address"},
 		{minimal + "trustedProxies: [10.0.0.1, '2001:db8::1', '::ffff:10.0.0.2', 10.0.0.0/8]", ""},

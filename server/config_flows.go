@@ -56,6 +56,7 @@ func (k *configCheck) flows() {
 			}
 			k.fail(at, x.What, x.Hint)
 		}
+		k.methodsThere(path, f)
 	}
 }
 

@@ -96,6 +96,22 @@ func TestRiskConfig(t *testing.T) {
 	}
 }
 
+// A flow of the configuration that needs a message needs a gateway, which only dev has
+// without being told.
+func TestFlowOfMessages(t *testing.T) {
+	flow := minimal + "flows:\n  pay: {steps: [identify, {name: how, methods: [device, message]}]}\n"
+	found := problems(t, Source{File: "c.yaml", Content: []byte(flow)})
+	if len(found) != 1 || found[0].Path != "flows.pay.steps[1].methods[1]" || found[0].What != "message needs message.url" {
+		t.Errorf("%+v", found)
+	}
+	if _, err := Load(Source{File: "c.yaml", Content: []byte(flow + "message: {url: 'https://gateway.example/', secretFile: /x}\n")}); err != nil {
+		t.Error(err)
+	}
+	if _, err := Load(Source{File: "c.yaml", Content: []byte(flow), Kind: ForDev}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Everything that is wrong is told at once, with its line.
 func TestFlowMistakes(t *testing.T) {
 	found := problems(t, Source{File: "c.yaml", Content: []byte(minimal + `flows:

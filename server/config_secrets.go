@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"countersign/crypto/keyring"
+	"countersign/notify/gateway"
 	"countersign/oidc"
 )
 
@@ -32,6 +33,8 @@ type Secrets struct {
 	RedisPassword string
 	// Risk signs the questions to the risk hook; nil without one.
 	Risk []byte
+	// Message signs what is sent to the gateway; nil: there is none.
+	Message []byte
 	// Services has one entry per configured service, by its id.
 	Services map[string]ServiceSecrets
 	// Warnings lists secrets that are allowed but weak, each one sentence to
@@ -93,6 +96,12 @@ func (c Config) ReadSecrets() (Secrets, error) {
 	secrets.RedisPassword = r.redisPassword()
 	if secrets.Risk = r.secret("risk.secretFile", c.Risk.SecretFile); secrets.Risk != nil && len(secrets.Risk) < minServiceSecret {
 		r.warnings = append(r.warnings, fmt.Sprintf("the secret in the file named by risk.secretFile is shorter than %d bytes: make one with `openssl rand -base64 32`", minServiceSecret))
+	}
+	if text := r.read("message.secretFile", c.Message.SecretFile); text != nil {
+		var err error
+		if secrets.Message, err = gateway.ParseSecret(string(text)); err != nil {
+			r.fail("message.secretFile", "the file it names "+err.Error(), "whsec_ and what `openssl rand -base64 32` prints, in one line")
+		}
 	}
 	for i, s := range c.Services {
 		path := "services[" + strconv.Itoa(i) + "]."

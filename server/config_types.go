@@ -40,10 +40,12 @@ type Config struct {
 	Enrollment string `koanf:"enrollment"`
 	// Limits against abuse and overload.
 	Limits LimitsConfig `koanf:"limits"`
-	// Requests to other people's servers: CIBA pings and back-channel logout.
+	// Requests to other servers: CIBA pings, back-channel logout and messages.
 	Outgoing OutgoingConfig `koanf:"outgoing"`
 	// Who is asked how dangerous an operation is.
 	Risk RiskConfig `koanf:"risk"`
+	// The operator's own gateway for short messages and mail, which sends the codes of the method `message`.
+	Message MessageConfig `koanf:"message"`
 	// Operators.
 	Admin AdminConfig `koanf:"admin"`
 	// The record of every state change.
@@ -132,6 +134,8 @@ type LimitsConfig struct {
 	BackchannelPerUser Rate `koanf:"backchannelPerUser"`
 	// Operations that the back end of one service begins, whether they are good or not.
 	OperationsPerService Rate `koanf:"operationsPerService"`
+	// Codes sent to one identity by message, whatever the operation.
+	MessagesPerUser Rate `koanf:"messagesPerUser"`
 	// Wrong codes per identity and device over all sessions; then a lock growing from 30s to 1h.
 	WrongCodesPerDevice Rate `koanf:"wrongCodesPerDevice"`
 	// Wrong codes per identity without a success between; then locked until an operator lifts it; at least 1.
@@ -153,6 +157,14 @@ type RiskConfig struct {
 	// Asked for the risk of an operation whose flow marks steps with `risk`, when it is first shown and when a step was taken; https. Without an answer within 500 ms every step is due. Empty: no flow may mark steps.
 	URL string `koanf:"url"`
 	// File holding the secret the questions are signed with (Standard Webhooks; fewer than 16 bytes give a warning); needed with `url`.
+	SecretFile string `koanf:"secretFile"`
+}
+
+// MessageConfig is the gateway that sends codes.
+type MessageConfig struct {
+	// Its webhook, which sends what it is given by SMS or mail; https. Empty: there is no method `message`.
+	URL string `koanf:"url"`
+	// File holding the secret that requests are signed with, as Standard Webhooks writes it: `whsec_` and 24 to 64 bytes in base64; needed with `url`.
 	SecretFile string `koanf:"secretFile"`
 }
 
@@ -298,6 +310,7 @@ func Defaults() Config {
 			BackchannelPerService: Rate{600, time.Minute},
 			BackchannelPerUser:    Rate{10, 10 * time.Minute},
 			OperationsPerService:  Rate{600, time.Minute},
+			MessagesPerUser:       Rate{5, time.Hour},
 			WrongCodesPerDevice:   Rate{10, 15 * time.Minute},
 			WrongCodesInARow:      100,
 			OutstandingSessions:   100_000,

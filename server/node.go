@@ -17,6 +17,7 @@ import (
 	"countersign/crypto/keyring"
 	"countersign/device"
 	"countersign/notify"
+	"countersign/notify/gateway"
 	"countersign/oidc"
 	"countersign/operation"
 	"countersign/operation/form"
@@ -160,6 +161,10 @@ func wrongSecrets() Rate { return Rate{30, 10 * time.Minute} }
 // has one, so it is not few; who is asked is protected by bounds of their own.
 func typedCodes() Rate { return Rate{60, 10 * time.Minute} }
 
+// messagesAsked is how many codes may be asked for by message from one address. Whom
+// they go to is protected by a rate of their own.
+func messagesAsked() Rate { return Rate{30, time.Hour} }
+
 // StoreOptions are the store's part of a configuration.
 func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	rate := func(r Rate) store.Rate {
@@ -170,7 +175,8 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 	}
 	l := store.Limits{
 		Initiate: rate(cfg.Limits.InitiatePerIP), Enrol: rate(cfg.Limits.EnrollPerIP), Phone: rate(cfg.Limits.VerifyPerIP),
-		Guesses: rate(wrongSecrets()), Codes: rate(typedCodes()), Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser),
+		Guesses: rate(wrongSecrets()), Codes: rate(typedCodes()), Messages: rate(messagesAsked()), MessagesPerUser: rate(cfg.Limits.MessagesPerUser),
+		Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser),
 		Operations: rate(cfg.Limits.OperationsPerService), PendingPerUser: cfg.Limits.PendingPerUser,
 		// The locks of wrong codes are never lifted.
 		WrongCodes: store.Rate{N: cfg.Limits.WrongCodesPerDevice.N, Per: cfg.Limits.WrongCodesPerDevice.Per},
@@ -195,13 +201,19 @@ func (n *Node) wire() {
 		Idempotency: n.store, Keys: n.keys, Devices: n.devices, Audit: recorder, Now: n.store.Now,
 	}
 	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Flows: n.cfg.OperationFlows(), Store: n.store, Repeats: n.store, Sessions: n.sessions,
-		Parties: n.parties, Guesses: n.store, Audit: recorder, Now: n.store.Now}
+		Parties: n.parties, Guesses: n.store, Sends: n.store, Audit: recorder, Now: n.store.Now}
 	n.assess()
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
 		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
-	n.outbox = notify.New(notify.Outbox{Store: n.store, Couriers: n.provider.Couriers(), HTTP: notify.Client(n.cfg.Outgoing.Allow), Audit: recorder, Log: n.log, Now: n.store.Now})
-	n.provider.Outbox = n.outbox
+	letters := &gateway.Gateway{URL: n.cfg.Message.URL, Secret: n.secrets.Message, Say: n.pages.Say, Now: n.store.Now}
+	couriers := n.provider.Couriers()
+	couriers[gateway.Kind] = letters.Request
+	n.outbox = notify.New(notify.Outbox{Store: n.store, Couriers: couriers, HTTP: notify.Client(n.cfg.Outgoing.Allow), Audit: recorder, Log: n.log, Now: n.store.Now})
+	n.provider.Outbox, letters.Outbox = n.outbox, n.outbox
+	if letters.URL != "" {
+		n.operations.Letters = letters
+	}
 	n.sessions.Ended = n.ended
 	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
 		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}

@@ -16,6 +16,7 @@ func limitClauses() []clause {
 		{"a burst, and then the rate", gcra},
 		{"who was refused costs no trip", refusedCheaply},
 		{"forty at once are let through as many as may", gcraRace},
+		{"messages are counted per user, whoever asks, and per address", messagesLimited},
 		{"every route of a phone is counted by itself", routesApart},
 		{"a refused start leaves nothing", refusedStart},
 		{"a session that ends soon makes no list forget the others", shortBesideLong},
@@ -74,6 +75,27 @@ func refusedCheaply(t *testing.T, b backend) {
 		t.Errorf("twenty refusals cost %d trips", n)
 	}
 	wantSame(t, r.events.details(audit.RequestsLimited), []string{"claim", "initiate"})
+}
+
+func messagesLimited(t *testing.T, b backend) {
+	r := newRig(t, b.address, limits(func(l *Limits) { l.Messages, l.MessagesPerUser = Rate{4, time.Hour}, Rate{2, time.Hour} }))
+	alice, nobody := r.alice().ID, device.TokenID("nobody")
+	send := func(id device.TokenID, from int) error {
+		r.refused = newRefusals() // as another node
+		return r.CountSend(t.Context(), id, address(from))
+	}
+	for _, id := range []device.TokenID{alice, nobody} {
+		check(t, send(id, 1))
+		check(t, send(id, 2))
+		wantLimited(t, send(id, 3), 30*time.Minute)
+		wantLimited(t, r.CountSend(t.Context(), id, address(4)), 30*time.Minute) // told by this node
+	}
+	check(t, send("bob", 1))
+	check(t, send("bob", 1))
+	wantLimited(t, send("carol", 1), 15*time.Minute)
+	check(t, send("carol", 2)) // who was refused by address has lost nothing
+	check(t, send("carol", 2))
+	wantSame(t, r.events.details(audit.RequestsLimited), []string{"message_user", "message_user", "message"})
 }
 
 func gcraRace(t *testing.T, b backend) {

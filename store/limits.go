@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The rules that are limited, per address but for the last three.
+// The rules that are limited, per address unless another is named.
 const (
 	initiateRule = "initiate"
 	enrolRule    = "enrol"
@@ -25,6 +25,9 @@ const (
 	serviceRule = "backchannel"      // per service
 	userRule    = "backchannel_user" // per service and user
 	orderRule   = "operations"       // per service
+
+	sendRule     = "message"      // asked for in a page
+	sendUserRule = "message_user" // per user
 )
 
 // queueLimit counts a request of an address in a pipeline; nil when the rule
@@ -135,6 +138,32 @@ func (st *Store) CountOrder(ctx context.Context, service string) error {
 		return unavailable(err)
 	}
 	return st.refuse(ctx, orderRule, who, audit.Event{Service: service}, limit)
+}
+
+// CountSend implements operation.Sends: of an address that is over its rate nothing
+// is counted against the user.
+func (st *Store) CountSend(ctx context.Context, id device.TokenID, address string) error {
+	user := digest(string(id))
+	for _, x := range []struct {
+		rule, who string
+		rate      Rate
+	}{{sendRule, address, st.Limits.Messages}, {sendUserRule, user, st.Limits.MessagesPerUser}} {
+		if err := st.refusedBefore(x.rule, x.who); err != nil {
+			return err
+		}
+		pipe := st.db.Pipeline()
+		limit := st.queueLimit(ctx, pipe, x.rule, x.rate, x.who)
+		if limit == nil {
+			continue
+		}
+		if err := st.settle(ctx, pipe, limit); err != nil {
+			return unavailable(err)
+		}
+		if err := st.refuse(ctx, x.rule, x.who, audit.Event{Address: address, Token: string(id)}, limit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refusedBefore refuses an address that was told to wait, without asking

@@ -38,6 +38,8 @@ type Limits struct {
 	WrongCodes             Rate // per device; then a lock
 	FirstLock, LongestLock time.Duration
 	Codes                  Rate // typed in pages, per address
+	Messages               Rate // asked for in pages, per address
+	MessagesPerUser        Rate // … per user
 	Outstanding            int  // sessions not yet ended, on all nodes
 }
 

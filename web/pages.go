@@ -216,6 +216,19 @@ func (p *Pages) Text(r *http.Request, key string) string {
 	return p.texts.by[p.language(r)][key]
 }
 
+// Language is that of the pages for whoever asks.
+func (p *Pages) Language(r *http.Request) string { return p.language(r) }
+
+// Say gives a text in one of the languages of the pages; in another it is that of the
+// first. Empty: there is none of that key.
+func (p *Pages) Say(language, key string) string {
+	t, ok := p.texts.by[language]
+	if !ok {
+		t = p.texts.by[languages[0]]
+	}
+	return t[key]
+}
+
 // Link writes the page behind a QR code that was opened as a link. Its script
 // reads the session from the address: the page has nothing of it.
 func (p *Pages) Link(w http.ResponseWriter, r *http.Request) error {
