@@ -152,7 +152,7 @@ func (svc *Service) ordered(ctx context.Context, w Order) (Operation, error) {
 	}
 	o.Finish, o.Return = svc.Issuer+"/done?operation="+string(o.ID), w.Return
 	o.ByService, o.Named, o.ExternalID, o.Data, o.Form = true, subject != "", w.ExternalID, w.Data, w.Form
-	v := view{whole: svc.Flows[w.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
+	v := view{svc: svc, whole: svc.Flows[w.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
 	if !v.open(v.step) {
 		return o, ErrNobody // whoever it is, has to be named
 	}

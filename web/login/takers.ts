@@ -1,6 +1,7 @@
 // The methods that are taken in the page itself. Each is a file of its own, and knows none of the others.
 import type { Scene, View } from '../sdk/src/element/view.js';
 import type { Answer, Authn, Method, Present } from './authn.js';
+import { byMessage } from './message.js';
 
 /** What a method of the page works with. */
 export interface Course {
@@ -27,4 +28,4 @@ export interface Course {
 export type Taker = (course: Course, step: Present) => Promise<void>;
 
 /** By the names of the methods. */
-export const takers: Readonly<Record<string, Taker>> = {};
+export const takers: Readonly<Record<string, Taker>> = { message: byMessage };
