@@ -59,7 +59,8 @@ func (o CodeOwner) in(i Identity) bool {
 // A Registry enrols phones and keeps identities.
 type Registry struct {
 	Issuer     string
-	Open       bool // an enrolment without a code makes a new identity; development only
+	Open       bool   // an enrolment without a code makes a new identity; development only
+	Newcomers  Claims // of such an identity
 	Store      Store
 	Enrolments Enrolments
 	Nonces     Nonces // needed by what phones ask for, not by operators
@@ -155,7 +156,7 @@ func (r *Registry) full(ctx context.Context, o CodeOwner) (bool, error) {
 func (r *Registry) spend(ctx context.Context, e Enrolment, code EnrolmentCode, open bool, now time.Time) (TokenID, Device, error) {
 	d := Device{ID: NewID(), Key: e.Key, Name: e.Name, Platform: e.Platform, CreatedAt: now.Truncate(time.Second)}
 	if open {
-		i, err := r.Add(ctx, nil)
+		i, err := r.Add(ctx, r.Newcomers)
 		if err != nil {
 			return "", Device{}, err
 		}

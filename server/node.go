@@ -45,6 +45,9 @@ type Options struct {
 	Demo bool
 	// DropHint loses a message between nodes when it answers true; for tests.
 	DropHint func() bool
+	// Newcomers is what is known of whoever enrols without a code; for development
+	// only.
+	Newcomers device.Claims
 	// Inspector sees everything; for development only.
 	Inspector Inspector
 }
@@ -192,7 +195,7 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 func (n *Node) wire() {
 	recorder := n.recorder()
 	n.parties = newParties(n.cfg, n.secrets)
-	n.devices = &device.Registry{Issuer: n.cfg.Issuer, Open: n.cfg.Enrollment == "open", Store: n.store, Enrolments: n.store,
+	n.devices = &device.Registry{Issuer: n.cfg.Issuer, Open: n.cfg.Enrollment == "open", Newcomers: n.opts.Newcomers, Store: n.store, Enrolments: n.store,
 		Nonces: n.store, Audit: recorder, Now: n.store.Now}
 	n.sessions = &session.Service{
 		Issuer: n.cfg.Issuer, Lifetime: n.cfg.Session.TTL, Period: n.cfg.OTP.Period, Tolerance: n.cfg.OTP.Tolerance,

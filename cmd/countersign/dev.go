@@ -24,7 +24,8 @@ func newDev(env *environment) *cobra.Command {
 		Use: "dev", Short: "run a server to try things out", Args: noDevArgument,
 		Long: `Runs a server with a Redis inside, a demo bank that uses it and an inspector that shows all that
 passes, on this machine only: anyone may enrol a phone, the service "demo" may be used by any
-program that says it is one of its pages, and all is lost at exit.
+program that says it is one of its pages, and all is lost at exit. Codes that are sent by message
+are printed here, unless the configuration has a gateway.
 
 With --lan, phones of the same network can be the authenticator: everything is then https at this
 machine's address, by a certificate authority that is made for it, and a page shows how to trust that.`,
@@ -82,6 +83,9 @@ func (d *development) run(ctx context.Context, src server.Source) (err error) {
 	defer beside.stop()
 	inspector := d.startInspector(&beside)
 	d.startBank(&beside, secrets)
+	if err := d.startMessages(ctx, &beside, &secrets); err != nil {
+		return err
+	}
 	if err := d.startTrust(&beside); err != nil {
 		return err
 	}

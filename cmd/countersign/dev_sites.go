@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 
+	"countersign/device"
 	"countersign/server"
 	"countersign/web/demo"
 	"countersign/web/inspector"
@@ -37,6 +38,7 @@ func (d *development) startBank(beside *besides, secrets server.Secrets) {
 func (d *development) options(in server.Inspector) server.Options {
 	return server.Options{
 		Log: d.log, Version: release(), Listener: d.public.listener, OpsListener: d.ops.listener, Inspector: in, Demo: true,
-		OnReady: func(public, _ net.Addr) { d.welcome(public) },
+		Newcomers: device.Claims{"phone": []byte(`"` + devNumber + `"`)},
+		OnReady:   func(public, _ net.Addr) { d.welcome(public) },
 	}
 }
