@@ -90,7 +90,7 @@ func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
 	}
 	v.s = &s
 	// Who has scanned is not whom the operation asked so far.
-	if c := s.Claim; v.decided() && c != nil && c.Token != v.o.Subject && v.flow.pages() {
+	if c := s.Claim; v.decided() && c != nil && c.Token != v.o.Subject && v.whole.pages() {
 		v.person, err = svc.Sessions.Person(ctx, o.Service, c.Token)
 	}
 	return v, err

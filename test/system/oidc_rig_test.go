@@ -43,6 +43,7 @@ func oidcRig(t *testing.T, change ...func(*server.Config, *server.Secrets)) *rig
 			}
 		},
 		Secrets: func(s *server.Secrets) {
+			s.Message = secrets.Message
 			s.Services["pair"] = server.ServiceSecrets{Secret: []byte(rig.ShopSecret)}
 			for id, x := range secrets.Services {
 				s.Services[id] = x
