@@ -262,14 +262,15 @@ func (k *keeper) live(ctx context.Context, g *goidc.Grant) (*goidc.Grant, error)
 }
 
 // mayLogIn says whether an identity is there, and neither revoked nor locked, and
-// still has the phone that approved: what a thief approved ends with the phone.
+// still has the phone that approved: what a thief approved ends with the phone. by is
+// empty if none had a part in it.
 func (p *Provider) mayLogIn(ctx context.Context, id device.TokenID, by device.ID) (bool, error) {
 	i, err := p.Identities.Identity(ctx, id)
 	if errors.Is(err, device.ErrUnknown) {
 		return false, nil
 	}
 	_, has := i.Device(by)
-	return err == nil && has && i.Status == device.Active && i.LockedAt(p.Now()) == nil, err
+	return err == nil && (has || by == "") && i.Status == device.Active && i.LockedAt(p.Now()) == nil, err
 }
 
 // Grant implements [goidc.GrantManager].

@@ -48,6 +48,11 @@ type Metadata struct {
 	AuthorizationResponseIssParameterSupported bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
+// acrs are the ways in which a login may have been approved.
+func acrs() []string {
+	return []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR}
+}
+
 // Metadata tells clients what there is.
 func (p *Provider) Metadata() Metadata {
 	algs := []string{"ES256", "RS256", "PS256"}
@@ -65,7 +70,7 @@ func (p *Provider) Metadata() Metadata {
 		RevocationEndpointAuthMethodsSupported: append([]string{"none"}, methods...), DPoPSigningAlgValuesSupported: []string{"ES256"},
 		CodeChallengeMethodsSupported: []string{"S256"}, ScopesSupported: scopesSupported(),
 		ClaimsSupported:       append(strings.Fields("iss sub aud iat exp jti sid nonce auth_time amr acr phone_number"), device.ClaimNames()...),
-		ACRValuesSupported:    []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR},
+		ACRValuesSupported:    acrs(),
 		PromptValuesSupported: []string{"none", "login", "consent", "select_account"}, AuthorizationResponseIssParameterSupported: true,
 	}
 	if p.Pairwise {

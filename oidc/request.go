@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"countersign/device"
-	"countersign/session"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
@@ -67,7 +66,7 @@ func lenient(r *http.Request) *problem {
 			return &problem{"invalid_request", "max_age is not a number of seconds", http.StatusBadRequest}
 		}
 	}
-	ours := []string{session.Typed, session.Scanned, session.Compared, session.SameDevice}
+	ours := acrs()
 	drop := func(name string, known []string, values url.Values) {
 		var kept []string
 		for _, v := range strings.Fields(values.Get(name)) {

@@ -132,6 +132,9 @@ func (a *Approval) beside(before *Approval) (*Approval, error) {
 	if a.Proof == nil {
 		a.Proof = before.Proof
 	}
+	if a.Device == "" {
+		a.Device = before.Device
+	}
 	return a, nil
 }
 

@@ -401,7 +401,7 @@ func TestMessageAfterPhone(t *testing.T) {
 		if a := b.send(typing(x.last(t).Code)); a.Type != Complete {
 			t.Errorf("scan %t: %+v", scan, a)
 		}
-		if o, err := b.take(); err != nil || !slices.Equal(o.Approval.AMR, want) {
+		if o, err := b.take(); err != nil || !slices.Equal(o.Approval.AMR, want) || o.Approval.Device != r.alice.id {
 			t.Errorf("scan %t: %+v, %v", scan, o.Approval, err)
 		}
 	}
