@@ -231,19 +231,31 @@ func TestMessageOfAnother(t *testing.T) {
 	if a := b.send(typing(code)); a.Text != codeOver {
 		t.Errorf("another's code: %+v", a)
 	}
-	loop := step(ByMessage, ByPhone)
-	loop.On = map[StepResult][]Target{Confirmed: {"more"}}
-	more := step(ByMessage)
+	loop := step(ByPhone, ByMessage)
+	loop.On = map[StepResult][]Target{Confirmed: {ToAgain, "more"}}
+	more := step(ByPhone)
 	more.Name = "more"
 	r.flow("more", step(ByName), loop, more)
 	b = r.begin(func(n *New) { n.Name, n.Subject = "more", r.alice.token })
 	b.send(startMessage())
 	code = x.last(t).Code
-	if a := b.send(typing(code)); a.Type != Init || a.Operation.Step != "more" {
+	if a := b.send(typing(code)); a.Type != Init || a.Operation.Step != loop.Name || a.Operation.Approval == nil {
 		t.Fatalf("%+v", a)
 	}
 	if a := b.send(typing(code)); a.Text != codeOver {
 		t.Errorf("the code again: %+v", a)
+	}
+
+	b = r.begin(func(n *New) { n.Name, n.Subject = "more", r.alice.token })
+	b.send(startMessage())
+	code = x.last(t).Code
+	s := b.start(true)
+	scan := r.scan(s)
+	if err := r.bob.decide(r.bob.claim(s.ID, scan), session.Approve, "qr:"+scan); err != nil {
+		t.Fatal(err)
+	}
+	if a := b.send(typing(code)); a.Text != codeOver || a.Operation.Subject != r.bob.token {
+		t.Errorf("alice's code, when it has turned out to be bob: %+v", a)
 	}
 }
 
@@ -260,11 +272,9 @@ func TestMessageToNobody(t *testing.T) {
 	}
 	// course goes through the method with wrong codes, and gives what the page sees.
 	course := func(r *rig, x *postbox, b *browser) (seen string) {
-		wrong := ""
 		for _, m := range []Message{{Type: Init}, startMessage(), startMessage(), typing("1"), typing("W"), typing("W"), typing("W"), {Type: Init}, {Type: Status}} {
 			if m.OTP == "W" {
-				wrong = other(x.last(r.t).Code)
-				m.OTP = wrong
+				m.OTP = other(x.last(r.t).Code)
 			}
 			a := b.send(m)
 			seen += fmt.Sprintln(a.Type, a.Reason, a.Ways, a.Remaining, a.StepResult, a.Sent, a.Text, a.Location != "", a.Operation.Result)
