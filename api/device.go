@@ -66,6 +66,14 @@ type RotateResponse struct {
 	DeviceID string `json:"deviceId"`
 }
 
+// An OfflineResponse is the answer to offline.
+type OfflineResponse struct {
+	// PublicKeyJWK is the server's half of the agreement.
+	PublicKeyJWK JWK `json:"publicKeyJwk"`
+	// SigningKeyJWK is the key of the texts that the phone will be shown.
+	SigningKeyJWK JWK `json:"signingKeyJwk"`
+}
+
 // A deviceVerb is what a verb adds to what all have in common: the form of its
 // argument, and what it does for a phone that was admitted.
 type deviceVerb struct {
@@ -82,7 +90,8 @@ func (h *Handler) mountDevices(e *echo.Echo) {
 		{device.RevokeVerb, goodDevice, h.revoke},
 		{device.LockVerb, goodHours, h.lock},
 		{device.CodeVerb, noArgument, h.code},
-		{device.RotateVerb, goodKey, h.rotate},
+		{device.RotateVerb, goodRotation, h.rotate},
+		{device.OfflineVerb, goodKey, h.agree},
 	} {
 		e.POST("/device/"+string(v.verb), h.device(v), noStore)
 	}
@@ -156,21 +165,37 @@ func hours(q DeviceRequest) int {
 	return n
 }
 
-// goodKey checks the form of a rotation, and then its key.
-func goodKey(q DeviceRequest) error {
-	switch {
-	case !visible(text(q.Argument), 1, 64):
-		return malformed("argument")
-	case (q.PublicKeyPEM == nil) == (q.PublicKeyJWK == nil):
-		return malformed("publicKeyPem, publicKeyJwk: give one of them")
-	case q.NewSignature == nil:
+// goodRotation is goodKey of a key that signs.
+func goodRotation(q DeviceRequest) error {
+	if err := oneKey(q); err != nil {
+		return err
+	}
+	if q.NewSignature == nil {
 		return malformed("newSignature")
+	}
+	return goodKey(q)
+}
+
+// goodKey checks the form of a request with a key, and then the key.
+func goodKey(q DeviceRequest) error {
+	if err := oneKey(q); err != nil {
+		return err
 	}
 	key, err := q.key()
 	if err == nil && key.Thumbprint() != *q.Argument {
 		err = malformed("argument")
 	}
 	return err
+}
+
+func oneKey(q DeviceRequest) error {
+	switch {
+	case !visible(text(q.Argument), 1, 64):
+		return malformed("argument")
+	case (q.PublicKeyPEM == nil) == (q.PublicKeyJWK == nil):
+		return malformed("publicKeyPem, publicKeyJwk: give one of them")
+	}
+	return nil
 }
 
 func (q DeviceRequest) key() (p256.PublicKey, error) {
@@ -211,6 +236,19 @@ func (h *Handler) rotate(ctx context.Context, o device.Owner, q DeviceRequest) (
 		return nil, err
 	}
 	return RotateResponse{DeviceID: string(o.Device.ID)}, h.Devices.Rotate(ctx, o, key, *q.NewSignature)
+}
+
+// agree is the verb offline.
+func (h *Handler) agree(ctx context.Context, o device.Owner, q DeviceRequest) (any, error) {
+	key, err := q.key()
+	if err != nil {
+		return nil, err
+	}
+	a, err := h.Devices.AgreeOffline(ctx, o, key)
+	if err != nil {
+		return nil, err
+	}
+	return OfflineResponse{PublicKeyJWK: jwkOf(a.Key), SigningKeyJWK: jwkOf(a.Signing)}, nil
 }
 
 // deviceSocket is the phone's own socket; who it is comes in the first message,

@@ -54,6 +54,7 @@ const (
 	DeviceEnrolled  Kind = "device.enrolled"
 	DeviceRenamed   Kind = "device.renamed"
 	DeviceRotated   Kind = "device.rotated" // another key
+	DeviceAgreed    Kind = "device.agreed"  // a secret for codes without a network
 	DeviceRevoked   Kind = "device.revoked"
 	EnrolmentCoded  Kind = "enrolment.code_made"
 
@@ -70,7 +71,7 @@ func Kinds() []Kind {
 		LoginMade, LoginEnded, GrantMade, GrantRevoked, TokenReused,
 		NoticeTaken, NoticeFailed,
 		CodeAsked, CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,
-		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceRevoked, EnrolmentCoded,
+		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceAgreed, DeviceRevoked, EnrolmentCoded,
 		KeyRotated, RecordTampered, RequestsLimited,
 	}
 }

@@ -63,7 +63,8 @@ type Registry struct {
 	Newcomers  Claims // of such an identity
 	Store      Store
 	Enrolments Enrolments
-	Nonces     Nonces // needed by what phones ask for, not by operators
+	Nonces     Nonces      // needed by what phones ask for, not by operators
+	Offline    OfflineKeys // likewise
 	Audit      audit.Recorder
 	Now        func() time.Time
 	// Inspect, if set, is told of each text whose signature was checked; for

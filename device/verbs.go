@@ -14,13 +14,14 @@ type Verb string
 // The verbs, by the last part of their address; ListenVerb is the phone's
 // socket, which is signed alike.
 const (
-	ListVerb   Verb = "list"
-	RenameVerb Verb = "rename"
-	RevokeVerb Verb = "revoke"
-	LockVerb   Verb = "lock"
-	CodeVerb   Verb = "code"
-	RotateVerb Verb = "rotate"
-	ListenVerb Verb = "ws"
+	ListVerb    Verb = "list"
+	RenameVerb  Verb = "rename"
+	RevokeVerb  Verb = "revoke"
+	LockVerb    Verb = "lock"
+	CodeVerb    Verb = "code"
+	RotateVerb  Verb = "rotate"
+	OfflineVerb Verb = "offline" // agrees on a secret for codes without a network
+	ListenVerb  Verb = "ws"
 )
 
 // VerbText is what a phone signs for a verb. Argument is the verb's: a name, a
@@ -72,10 +73,11 @@ func (i Identity) RenameDevice(id ID, name string) (Identity, error) {
 }
 
 // RotateDevice gives the identity with another key for device id, which stays
-// the same device. ErrDeviceNotFound.
+// the same device. The secret of its codes ends with the old key: whoever has the one
+// may have the other. ErrDeviceNotFound.
 func (i Identity) RotateDevice(id ID, key p256.PublicKey) (Identity, error) {
 	return i.edit(id, func(d *Device) bool {
-		d.Key = key
+		d.Key, d.Offline = key, nil
 		return true
 	})
 }

@@ -186,7 +186,7 @@ func (svc *Service) Due(o Operation) (out []Method) {
 		return nil
 	}
 	party, _ := svc.Parties.Party(o.Service)
-	v := view{whole: svc.Flows[o.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
+	v := view{svc: svc, whole: svc.Flows[o.Name], scans: slices.Contains(party.Modes, session.Scan)}.at(o)
 	for _, w := range v.step.Ways {
 		if v.takes(v.step, w.Method) {
 			out = append(out, w.Method)

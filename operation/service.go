@@ -27,6 +27,7 @@ type Service struct {
 	Risks    Assessor // nil: there is none
 	Letters  Letters  // nil: no codes are sent
 	Sends    Sends
+	Offline  device.OfflineKeys
 	Audit    audit.Recorder
 	Now      func() time.Time
 }
@@ -83,7 +84,7 @@ func (svc *Service) plan(n New) (Operation, error) {
 		ID: NewID(), Version: 1, Name: n.Name, Service: n.Service, CreatedAt: now,
 		ExpiresAt: now.Add(cmp.Or(n.Expiry, flow.Expiry)).Truncate(time.Second), Result: Continue, Step: flow.Steps[0].Name, Scopes: n.Scopes, Finish: n.Finish, Attempts: n.Attempts,
 	}
-	v := view{whole: flow, now: now}
+	v := view{svc: svc, whole: flow, now: now}
 	if n.Subject != "" {
 		o.Subject = n.Subject.Canonical()
 		if next, ok := flow.next(o.Step); ok && v.at(o).identifies() {

@@ -196,7 +196,7 @@ func (n *Node) wire() {
 	recorder := n.recorder()
 	n.parties = newParties(n.cfg, n.secrets)
 	n.devices = &device.Registry{Issuer: n.cfg.Issuer, Open: n.cfg.Enrollment == "open", Newcomers: n.opts.Newcomers, Store: n.store, Enrolments: n.store,
-		Nonces: n.store, Audit: recorder, Now: n.store.Now}
+		Nonces: n.store, Offline: n.store, Audit: recorder, Now: n.store.Now}
 	n.sessions = &session.Service{
 		Issuer: n.cfg.Issuer, Lifetime: n.cfg.Session.TTL, Period: n.cfg.OTP.Period, Tolerance: n.cfg.OTP.Tolerance,
 		Window: session.Window{Back: n.cfg.QR.Back, Ahead: n.cfg.QR.Ahead}, MaxWrong: n.cfg.Limits.WrongCodesInARow,
@@ -204,7 +204,7 @@ func (n *Node) wire() {
 		Idempotency: n.store, Keys: n.keys, Devices: n.devices, Audit: recorder, Now: n.store.Now,
 	}
 	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Flows: n.cfg.OperationFlows(), Store: n.store, Repeats: n.store, Sessions: n.sessions,
-		Parties: n.parties, Guesses: n.store, Sends: n.store, Audit: recorder, Now: n.store.Now}
+		Parties: n.parties, Guesses: n.store, Sends: n.store, Offline: n.store, Audit: recorder, Now: n.store.Now}
 	n.assess()
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
 		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
@@ -307,6 +307,9 @@ func (n *Node) reach(ctx context.Context) error {
 	}
 	if err := n.keys.Load(ctx); err != nil {
 		return fmt.Errorf("server: signing keys: %w", err)
+	}
+	if _, err := n.store.OfflineKey(ctx); err != nil { // also seals it anew under a new master secret
+		return fmt.Errorf("server: offline key: %w", err)
 	}
 	return n.parties.load(ctx, n.store)
 }

@@ -24,6 +24,7 @@ func keyClauses() []clause {
 		{"keys rolled back in Redis are not believed", keysRolledBack},
 		{"a service's keys are made once", serviceKeysOnce},
 		{"a service's keys are sealed anew", serviceKeysResealed},
+		{"the offline key is made once, and sealed anew", offlineKey},
 	}
 }
 
@@ -224,4 +225,33 @@ func serviceKeysResealed(t *testing.T, b backend) {
 		t.Errorf("error is %v, want ErrOpen", err)
 	}
 	wantSame(t, stranger.events.details(audit.RecordTampered), []string{"service keys"})
+}
+
+func offlineKey(t *testing.T, b backend) {
+	r := newRig(t, b.address)
+	var mu sync.Mutex
+	names := map[string]bool{}
+	together(20, func(int) {
+		key, err := r.OfflineKey(t.Context())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		names[key.Public().Thumbprint()] = true
+	})
+	for _, seeds := range [][]byte{{2, 1}, {2}} {
+		key, err := r.another(func(o *Options) { o.Master = master(t, seeds...) }).OfflineKey(t.Context())
+		check(t, err)
+		names[key.Public().Thumbprint()] = true
+	}
+	if len(names) != 1 {
+		t.Errorf("%d keys", len(names))
+	}
+	stranger := r.another(func(o *Options) { o.Master = master(t, 3) })
+	if _, err := stranger.OfflineKey(t.Context()); !errors.Is(err, keyring.ErrOpen) {
+		t.Errorf("error is %v, want ErrOpen", err)
+	}
+	wantSame(t, stranger.events.details(audit.RecordTampered), []string{"offline key"})
 }

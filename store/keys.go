@@ -102,6 +102,9 @@ func (k keys) signingKeys() string { return k.prefix + ":{keys}" }
 // service: string, the sealed keys made for a service.
 func (k keys) service(id string) string { return k.prefix + ":{service:" + digest(id) + "}" }
 
+// offline: string, the sealed key that signs what phones without a network are shown.
+func (k keys) offline() string { return k.prefix + ":{offline}" }
+
 // audit: stream.
 func (k keys) audit() string { return k.prefix + ":audit" }
 
