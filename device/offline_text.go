@@ -17,10 +17,10 @@ const OfflineFormat = "countersign-offline-v1"
 // longer one is too dense for many cameras.
 const OfflineMost = 1000
 
-const (
-	offlineLines     = 11
-	offlineSignature = 86 // characters of a raw signature
-)
+// OfflineLines is how many lines a text has, the last of which is the signature.
+const OfflineLines = 11
+
+const offlineSignature = 86 // characters of a raw signature
 
 // An OfflineQuestion is what a phone without a network is asked.
 type OfflineQuestion struct {
@@ -86,13 +86,13 @@ func (q OfflineQuestion) Check() error {
 // its key. ErrOfflineText, ErrOfflineForeign, ErrOfflineForged, ErrOfflineExpired.
 func ReadOfflineQuestion(text, issuer string, key p256.PublicKey, now time.Time) (q OfflineQuestion, err error) {
 	lines := strings.Split(text, "\n")
-	if len(text) > OfflineMost || len(lines) != offlineLines || lines[0] != OfflineFormat {
+	if len(text) > OfflineMost || len(lines) != OfflineLines || lines[0] != OfflineFormat {
 		return q, ErrOfflineText
 	}
 	if lines[1] != issuer {
 		return q, ErrOfflineForeign
 	}
-	signed, signature := text[:strings.LastIndexByte(text, '\n')], lines[offlineLines-1]
+	signed, signature := text[:strings.LastIndexByte(text, '\n')], lines[OfflineLines-1]
 	raw, err := p256.DecodeSignature(signature)
 	// The code is made of the signature too, so there is one way to write it.
 	if err != nil || raw.String() != signature || !key.Verify([]byte(signed), raw) {

@@ -25,22 +25,28 @@ func (env *environment) asker() *asker { return &asker{in: env.Stdin, out: env.S
 // ask prints a question and gives the answer without space around it.
 // errNoAnswer at the end of the input.
 func (a *asker) ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(a.out, question)
+	line, err := a.line(ctx)
+	if (err == nil || errors.Is(err, errNoAnswer)) && !isTerminal(a.in) && question != "" {
+		fmt.Fprintln(a.out) // nobody pressed Enter
+	}
+	return strings.TrimSpace(line), err
+}
+
+// line gives the next line of the input as it is. errNoAnswer at its end.
+func (a *asker) line(ctx context.Context) (string, error) {
 	if a.lines == nil {
 		a.lines = make(chan string)
 		go a.read()
 	}
-	fmt.Fprint(a.out, question)
 	select {
 	case <-ctx.Done():
 		return "", ctx.Err()
 	case line, more := <-a.lines:
-		if !isTerminal(a.in) && question != "" {
-			fmt.Fprintln(a.out) // nobody pressed Enter
-		}
 		if !more {
 			return "", errNoAnswer
 		}
-		return strings.TrimSpace(line), nil
+		return line, nil
 	}
 }
 

@@ -54,6 +54,7 @@ func (f *phoneFlags) enrol(ctx context.Context, code, name string) error {
 	if err != nil {
 		return err
 	}
+	f.agreeAfter(ctx, p)
 	fmt.Fprintln(f.env.Stdout, "enrolled")
 	return writePairs(f.env.Stdout, [2]string{"tokenId", p.TokenID}, [2]string{"deviceId", p.DeviceID}, [2]string{"key", path})
 }

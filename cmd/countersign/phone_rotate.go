@@ -37,10 +37,12 @@ func (f *phoneFlags) rotate(ctx context.Context) error {
 			return err
 		}
 	}
+	p.OfflineSecret, p.OfflineSigning = "", "" // it ended with the old key
 	path, err := f.env.saveProfile(f.profile, p)
 	if err != nil {
 		return err
 	}
+	f.agreeAfter(ctx, p)
 	fmt.Fprintln(f.env.Stdout, "rotated")
 	return writePairs(f.env.Stdout, [2]string{"deviceId", p.DeviceID}, [2]string{"thumbprint", p.key.Public().Thumbprint()}, [2]string{"key", path})
 }

@@ -19,8 +19,12 @@ type profile struct {
 	Issuer   string `json:"issuer"`
 	TokenID  string `json:"tokenId"`
 	DeviceID string `json:"deviceId"`
-	Key      string `json:"key"`              // PKCS #8, PEM
-	NewKey   string `json:"newKey,omitempty"` // of a rotation that has not come to its end
+	// For when there is no network; empty: nothing was agreed on.
+	OfflineSecret  string `json:"offlineSecret,omitempty"`  // base64url
+	OfflineSigning string `json:"offlineSigning,omitempty"` // the server's key, PEM
+
+	Key    string `json:"key"`              // PKCS #8, PEM
+	NewKey string `json:"newKey,omitempty"` // of a rotation that has not come to its end
 
 	key p256.PrivateKey
 }

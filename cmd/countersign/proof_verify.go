@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"countersign/api"
 
@@ -114,12 +115,21 @@ func parseProof(b []byte) (p proven, err error) {
 		p.proof = *p.operation.Proof
 	case p.operation.OperationID == "":
 		return p, hint(failf("it has neither a text nor a proof"), "give what GET /operations/{operationId} answered, or its member proof")
+	case p.operation.Result == "DONE" && confirmed(*p.operation, "offline") && !confirmed(*p.operation, "device"):
+		return p, failf("the operation has no proof: it was approved by a code that was typed, which is no signature")
 	case p.operation.Result == "DONE":
 		return p, failf("the operation has no proof: its service knows its users by ids of their own")
 	default:
 		return p, failf("the operation has no proof: its result is %q", plain(p.operation.Result))
 	}
 	return p, nil
+}
+
+// confirmed says whether a method has confirmed a step of an operation.
+func confirmed(v api.OperationView, method string) bool {
+	return slices.ContainsFunc(v.History, func(e api.OperationEntry) bool {
+		return e.Method == method && e.StepResult == "CONFIRMED"
+	})
 }
 
 // reason is why JSON could not be read, without what stands there.
