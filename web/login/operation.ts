@@ -12,6 +12,7 @@ import type { LoginState, StateChange } from '../sdk/src/types.js';
 import { authnClient } from './authn.js';
 import { makeFlow } from './flow.js';
 import type { DeviceLogin, Flow, Screen } from './flow.js';
+import { offlineStyles } from './offline.js';
 import { rememberedID } from './remembered.js';
 import { reviewStyles, reviewView, titleOf } from './review.js';
 import { backWords, busyView, fieldStyles, identifyView, notYoursView } from './views.js';
@@ -38,7 +39,7 @@ function makePlace({ main, scene }: Page): { stage: Stage; show(view: View): voi
   const stage = makeStage(place);
   stage.speak(scene);
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(fieldStyles + reviewStyles);
+  sheet.replaceSync(fieldStyles + reviewStyles + offlineStyles);
   place.shadowRoot?.adoptedStyleSheets.push(sheet);
   setInterval(() => stage.current?.tick?.(), 250);
   const show = (view: View): void => {

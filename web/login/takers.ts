@@ -2,6 +2,7 @@
 import type { Scene, View } from '../sdk/src/element/view.js';
 import type { Answer, Authn, Method, Present } from './authn.js';
 import { byMessage } from './message.js';
+import { offline } from './offline.js';
 
 /** What a method of the page works with. */
 export interface Course {
@@ -28,4 +29,4 @@ export interface Course {
 export type Taker = (course: Course, step: Present) => Promise<void>;
 
 /** By the names of the methods. */
-export const takers: Readonly<Record<string, Taker>> = { message: byMessage };
+export const takers: Readonly<Record<string, Taker>> = { message: byMessage, offline };

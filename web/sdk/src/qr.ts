@@ -10,7 +10,15 @@ const svg = 'http://www.w3.org/2000/svg';
  * inverted code. It has no size of its own. Its `aria-label` is English; a page in another language sets its own.
  */
 export function qrSVG(text: string, doc: Document = document): SVGSVGElement {
-  const rows = encodeQR(text, 'raw', { ecc: 'medium', border: quiet });
+  return draw(encodeQR(text, 'raw', { ecc: 'medium', border: quiet }), doc);
+}
+
+/** Draws a long text with as few modules as there can be: on a screen nothing of a code is dirty or torn. */
+export function denseQR(text: string): SVGSVGElement {
+  return draw(encodeQR(text, 'raw', { ecc: 'low', border: quiet }), document);
+}
+
+function draw(rows: readonly (readonly boolean[])[], doc: Document): SVGSVGElement {
   const root = doc.createElementNS(svg, 'svg');
   set(root, { viewBox: `0 0 ${rows.length} ${rows.length}`, role: 'img', 'aria-label': 'QR code', 'shape-rendering': 'crispEdges' });
   const ground = doc.createElementNS(svg, 'rect');
