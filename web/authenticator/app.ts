@@ -13,6 +13,7 @@ import { showDetails } from './screens/details.js';
 import { devicesScreen } from './screens/devices.js';
 import { enrolScreen } from './screens/enrol.js';
 import { homeScreen } from './screens/home.js';
+import { offlineScreen } from './screens/offline.js';
 import { scanScreen } from './screens/scan.js';
 import { elsewhereScreen, insecureScreen, oldBrowserScreen, unreachableScreen } from './screens/trouble.js';
 
@@ -75,7 +76,7 @@ async function discover(base: string): Promise<string> {
 }
 
 function createPage(base: string, { show, retitle }: ReturnType<typeof createStage>) {
-  const state: AppState = { enrolment: undefined, waiting: [], way: undefined, refused: undefined, trace: undefined, scans: new Map(), ended: new Set() };
+  const state: AppState = { enrolment: undefined, waiting: [], way: undefined, refused: undefined, trace: undefined, scans: new Map(), question: '', ended: new Set() };
   let discovered = '';
   let turn = 0;
   const render = async (): Promise<void> => {
@@ -107,6 +108,7 @@ function screenOf(app: App): Screen {
   switch (route.screen) {
     case 'scan': return scanScreen(app);
     case 'devices': return devicesScreen(app);
+    case 'offline': return offlineScreen(app);
     case 'decide': return decideScreen(app, route.sessionId, route.scan === '' ? app.state.scans.get(route.sessionId) ?? '' : route.scan);
     case 'enrol': // one key per issuer is enough
       app.say('This device is enrolled already.');

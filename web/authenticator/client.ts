@@ -1,8 +1,10 @@
 /**
  * The server as a phone sees it: one function for each request of the protocol's section 5.
  */
+import { agreed, asPublic, newAgreement } from './offline.js';
+import type { Offline } from './offline.js';
 import { publicJWK, sign, thumbprint } from './protocol.js';
-import type { Purpose, Verb } from './protocol.js';
+import type { PublicJWK, Purpose, Verb } from './protocol.js';
 import { verification } from './decision.js';
 import type { Choice, Claimed } from './decision.js';
 import { createSending } from './sending.js';
@@ -73,6 +75,8 @@ export interface Client {
   newCode(signer: Signer): Promise<{ enrollmentCode: string; expiresAt: string }>;
   /** Puts `next` in the place of the key. Both sign, so that nobody can put in a key that he does not have. */
   rotate(signer: Signer, next: CryptoKeyPair): Promise<unknown>;
+  /** Agrees with the server on what this phone works with when it has no network, in the place of what was before. */
+  agreeOffline(signer: Signer): Promise<Offline>;
   /** The first message of /ws/device. */
   hello(signer: Signer): Promise<string>;
   left(time: string): number;
@@ -114,6 +118,13 @@ export function createClient(options: SendingOptions): Client {
         const sealed = await sealVerb(s, 'rotate', argument, { publicKeyJwk });
         return { ...sealed, body: { ...sealed.body, newSignature: await sign(next.privateKey, sealed.text) } };
       });
+    },
+    agreeOffline: async (s) => {
+      const ours = await newAgreement();
+      const publicKeyJwk = await asPublic(ours.publicKey);
+      const argument = await thumbprint(publicKeyJwk);
+      const answer = await ask<{ publicKeyJwk: PublicJWK; signingKeyJwk: PublicJWK }>(() => sealVerb(s, 'offline', argument, { publicKeyJwk }));
+      return { codes: await agreed(ours.privateKey, answer.publicKeyJwk, s), signing: await asPublic(answer.signingKeyJwk) };
     },
     hello: async (s) => JSON.stringify((await sealAs(s, '/ws/device', 'device-ws', [s.tokenId, s.deviceId, ''])).body),
   };

@@ -1,6 +1,7 @@
 /**
  * What all screens share: who this phone is, what waits for it, and the ways to change that.
  */
+import { createAgreement } from './agree.js';
 import type { Client, Pending } from './client.js';
 import type { Enrolment, KeyStore, NewDevice } from './keys.js';
 import { follow } from './live.js';
@@ -31,6 +32,8 @@ export interface App {
   forget(): Promise<void>;
   /** Looks whether the identity has devices this phone has not seen; throws what the request throws. */
   lookAtDevices(): Promise<void>;
+  /** Agrees on what this phone works with when it has no network, unless it has that already. */
+  agree(): Promise<void>;
   /** Tells whenever {@link AppState} changes; returns what ends it. */
   onChange(listener: () => void): () => void;
   /** Goes to a screen, also when it is the present one. */
@@ -51,6 +54,8 @@ export interface AppState {
   trace: Trace | undefined;
   /** What the camera read, by session. It is not in the address: opened as a link it would not count. */
   readonly scans: Map<string, string>;
+  /** The text of a code for a phone without a network, as it was read. */
+  question: string;
   /** Sessions that have ended here; the server's list may still have them for a moment. */
   readonly ended: Set<string>;
 }
@@ -95,6 +100,7 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
     }
   };
 
+  const agreement = createAgreement(client, state, change);
   const { lookAtDevices, deviceAdded } = createLookout(s, asMe, change);
 
   /** A refusal may only mean that the key has changed, in another tab or by a rotation whose answer got lost. */
@@ -113,14 +119,18 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
       url: `${issuer.replace(/^http/, 'ws')}/ws/device`, WebSocket,
       hello: () => client.hello(me()), pending: () => client.pending(me()), visible: () => document.visibilityState === 'visible',
       events: {
-        sessions: (waiting) => update({ waiting: waiting.filter((w) => !state.ended.has(w.sessionId)), refused: undefined }), way: (way) => update({ way }), deviceAdded,
+        sessions: (waiting) => update({ waiting: waiting.filter((w) => !state.ended.has(w.sessionId)), refused: undefined }), deviceAdded,
+        way: (way) => {
+          update({ way });
+          if (way !== 'offline') void agreement.agree();
+        },
         refused: (problem) => void (problem.code === 'unknown_device' || problem.code === 'invalid_signature' ? recover(problem) : update({ refused: problem, waiting: [] })),
       },
     });
   };
 
   return {
-    ...s, tools, me, asMe, change, lookAtDevices,
+    ...s, tools, me, asMe, change, lookAtDevices, agree: agreement.agree,
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -149,7 +159,10 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
       await change((present) => settle(tools, present)).catch(() => undefined); // asked again at the next start
       await lookAtDevices().catch(() => undefined);
     },
-    wake: () => live?.wake(),
+    wake: () => {
+      agreement.renew();
+      live?.wake();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * Where the phone keeps its keys: IndexedDB, which stores a CryptoKey without ever showing its private half.
  */
+import type { Offline } from './offline.js';
 
 /** A device that joined this identity and that this user has not yet said to know. */
 export interface NewDevice {
@@ -20,6 +21,8 @@ export interface Enrolment {
   readonly next?: CryptoKeyPair;
   /** When `next` was last sent, in milliseconds of this machine's clock. */
   readonly nextSent?: number;
+  /** What this device works with when it has no network; absent until it was agreed on. */
+  readonly offline?: Offline;
   /** The ids of the identity's devices when last looked at, to notice one that was added while this app was closed. */
   readonly known?: readonly string[];
   /** Added devices the user has not yet answered for. */

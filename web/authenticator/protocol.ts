@@ -5,7 +5,7 @@
  */
 
 /** The verbs of the device interface. `push` is not among them: this app is reached while it is open, without a vendor. */
-export type Verb = 'list' | 'rename' | 'revoke' | 'lock' | 'code' | 'rotate';
+export type Verb = 'list' | 'rename' | 'revoke' | 'lock' | 'code' | 'rotate' | 'offline';
 
 /** What a text is signed for; the first line says it. */
 export type Purpose = 'enroll' | 'pending' | 'claim' | 'verify' | `device-${Verb}` | 'device-ws';
@@ -38,6 +38,17 @@ export function base64url(bytes: ArrayBuffer | Uint8Array): string {
   let binary = '';
   for (const b of view) binary += String.fromCharCode(b);
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+/** The bytes of base64url without padding; undefined if it is not written in the one way there is. */
+export function fromBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
+  try {
+    const bytes = Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
+    return base64url(bytes) === text ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** 16 random bytes that make a request unlike any other. */

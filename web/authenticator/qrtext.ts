@@ -1,12 +1,14 @@
 /**
  * What a QR code, or a text pasted in its place, may say to this app: section 6 of the protocol.
  */
+import { asSigned, isOffline } from './offline.js';
 import { sessionIdForm } from './protocol.js';
 
 /** What was read. `scan` is `{t}:{c}`, or empty for a link without a moving part. */
 export type Read =
   | { readonly kind: 'session'; readonly sessionId: string; readonly scan: string }
   | { readonly kind: 'enrol'; readonly code: string }
+  | { readonly kind: 'offline'; readonly text: string }
   | { readonly kind: 'foreign'; readonly issuer: string }
   | { readonly kind: 'unknown' };
 
@@ -20,6 +22,7 @@ const elsewhere = /^(https?:\/\/[^\s?#]+)\/s\/sess_[A-Za-z0-9_-]{22}(?:[?#]|$)/;
  * The fragment of a link is dropped: what it hands over counts only in the browser that started the session.
  */
 export function readText(text: string, issuer: string): Read {
+  if (isOffline(text)) return { kind: 'offline', text: asSigned(text) };
   const plain = text.trim();
   if (plain.startsWith(`${issuer}/s/`)) {
     const m = moving.exec(plain.slice(issuer.length + '/s/'.length));
@@ -34,12 +37,12 @@ export function readText(text: string, issuer: string): Read {
 
 /** Where in the app an address leads. */
 export type Route =
-  | { readonly screen: 'home' | 'scan' | 'devices' }
+  | { readonly screen: 'home' | 'scan' | 'devices' | 'offline' }
   | { readonly screen: 'decide'; readonly sessionId: string; readonly scan: string }
   | { readonly screen: 'enrol'; readonly code: string };
 
 /**
- * Reads the fragment of the app's own address: `#/`, `#/scan`, `#/devices`, `#/s/{id}`, `#/s/{id}?h={h}` (handed over by
+ * Reads the fragment of the app's own address: `#/`, `#/scan`, `#/offline`, `#/devices`, `#/s/{id}`, `#/s/{id}?h={h}` (handed over by
  * a page in this browser) and `#enroll={code}`. A moving code in an address is dropped, since no camera read it.
  */
 export function readRoute(hash: string): Route {
@@ -51,6 +54,7 @@ export function readRoute(hash: string): Route {
     return { screen: 'decide', sessionId: session[1], scan: /^[A-Za-z0-9_-]{16}$/.test(h) ? `h:${h}` : '' };
   }
   if (hash === '#/scan') return { screen: 'scan' };
+  if (hash === '#/offline') return { screen: 'offline' };
   if (hash === '#/devices') return { screen: 'devices' };
   return { screen: 'home' };
 }

@@ -76,8 +76,9 @@ async function works(client: Client, enrolment: Enrolment, keys: CryptoKeyPair):
 }
 
 async function keep(tools: RotationTools, enrolment: Enrolment, keys: CryptoKeyPair): Promise<Enrolment> {
-  const { next: _next, nextSent: _sent, ...rest } = enrolment;
-  const settled: Enrolment = { ...rest, keys };
+  const { next: _next, nextSent: _sent, offline, ...rest } = enrolment;
+  // What was agreed on with the old key ends with it, and is agreed on anew.
+  const settled: Enrolment = { ...rest, keys, ...(offline === undefined || keys !== enrolment.keys ? {} : { offline }) };
   await tools.store.save(settled);
   return settled;
 }

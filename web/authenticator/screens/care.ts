@@ -55,6 +55,7 @@ function holiday(app: App, run: Run): HTMLElement {
 function newKey(app: App, run: Run): HTMLElement {
   const change = (): Promise<void> => run(async () => {
     await app.change((present) => rotate(app.tools, present));
+    await app.agree();
     return 'This device has a new key.';
   });
   return h('section', { class: 'care' }, h('h2', {}, 'New key'),

@@ -33,7 +33,8 @@ export function createPanel(display: Display): Panel {
   };
 }
 
-function drawRow(row: Row): HTMLElement {
+/** Draws one row. */
+export function drawRow(row: Row): HTMLElement {
   const value = isolated(row.value, { class: 'value', ...(row.id === undefined ? {} : { 'data-testid': row.id }) });
   if (row.kind === 'heading') return h('h2', { class: 'row' }, value);
   return h('div', { class: `row ${row.kind}${row.id === 'origin' ? ' origin' : ''}${row.warn === true ? ' warn' : ''}` },
@@ -50,7 +51,7 @@ function scopeLabel(scope: string): HTMLElement {
  * Waits until each of the parts has been on the screen, while the page was visible, and one frame was drawn since. A
  * panel longer than the screen has to be scrolled to its end.
  */
-function watchSight(parts: readonly Element[]): { readonly seen: Promise<void>; stop(): void } {
+export function watchSight(parts: readonly Element[]): { readonly seen: Promise<void>; stop(): void } {
   const missing = new Set(parts);
   let resolve = (): void => undefined;
   const seen = new Promise<void>((r) => (resolve = r));

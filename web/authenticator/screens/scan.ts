@@ -39,7 +39,7 @@ export function scanScreen(app: App): Screen {
   };
   void scanCamera(video, read).then((started) => {
     scanning = started;
-    camera.textContent = 'Point the camera at the moving code on the screen where you began.';
+    camera.textContent = 'Point the camera at the code on the screen where you began.';
     if (left) started.stop();
   }).catch((failure: unknown) => {
     const why = failure instanceof Error ? failure.message : '';
@@ -72,6 +72,10 @@ function take(app: App, seen: string): string {
     case 'session':
       app.state.scans.set(read.sessionId, read.scan);
       app.go(`#/s/${read.sessionId}`);
+      return '';
+    case 'offline':
+      app.state.question = read.text;
+      app.go('#/offline');
       return '';
     case 'foreign':
       return `This code is of another login server, ${visibleAddress(read.issuer)}. This app is enrolled with ${visibleAddress(app.issuer)} only, so nothing was opened.`;

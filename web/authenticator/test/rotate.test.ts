@@ -120,3 +120,14 @@ test('without a rotation left open nothing is asked', async () => {
   await settle(tools, await load());
   assert.equal(server.seen.length, 0);
 });
+
+test('what was agreed on for when there is no network ends with the key, and with nothing else', async () => {
+  const offline = { codes: (await newKeys()).privateKey, signing: vectors.publicKeyJwk as PublicJWK };
+  const taken = await rig();
+  const after = await rotate(taken.tools, { ...(await taken.load()), offline });
+  assert.equal(after.offline, undefined);
+  const refuses = await rig(undefined, false);
+  refuses.server.clock.now = vectorTime;
+  const before: Enrolment = { ...(await refuses.load()), offline, next: await newKeys(), nextSent: 0 };
+  assert.equal((await settle(refuses.tools, before)).offline, offline);
+});
