@@ -46,12 +46,13 @@ func rotateBody(p *api.Phone, key p256.PrivateKey, timestamp int64) map[string]a
 func verbBodies(t *testing.T, p *api.Phone) map[device.Verb]map[string]any {
 	t.Helper()
 	return map[device.Verb]map[string]any{
-		device.ListVerb:   rig.VerbBody(p, device.ListVerb, "", now()),
-		device.RenameVerb: rig.VerbBody(p, device.RenameVerb, "Alice’s old phone", now()),
-		device.RevokeVerb: rig.VerbBody(p, device.RevokeVerb, string(device.NewID()), now()),
-		device.LockVerb:   rig.VerbBody(p, device.LockVerb, "1", now()),
-		device.CodeVerb:   rig.VerbBody(p, device.CodeVerb, "", now()),
-		device.RotateVerb: rotateBody(p, newKey(t), now()),
+		device.ListVerb:    rig.VerbBody(p, device.ListVerb, "", now()),
+		device.RenameVerb:  rig.VerbBody(p, device.RenameVerb, "Alice’s old phone", now()),
+		device.RevokeVerb:  rig.VerbBody(p, device.RevokeVerb, string(device.NewID()), now()),
+		device.LockVerb:    rig.VerbBody(p, device.LockVerb, "1", now()),
+		device.CodeVerb:    rig.VerbBody(p, device.CodeVerb, "", now()),
+		device.RotateVerb:  rotateBody(p, newKey(t), now()),
+		device.OfflineVerb: offlineBody(t, p, now()),
 	}
 }
 
