@@ -78,3 +78,8 @@ func (p *Provider) Metadata() Metadata {
 	}
 	return m
 }
+
+// acrs are all that say how somebody has approved.
+func acrs() []string {
+	return []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.Offline}
+}

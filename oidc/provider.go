@@ -161,7 +161,7 @@ func (p *Provider) options() []provider.Option {
 		provider.WithUserInfoClaims(userinfoClaims), provider.WithJWTIDFunc(random), provider.WithGrantIDFunc(random), provider.WithAuthnSessionIDFunc(random),
 		provider.WithSubIdentifierTypes(goidc.SubIdentifierPublic, goidc.SubIdentifierPairwise), provider.WithPairwiseSubject(p.subject),
 		provider.WithScopes(libraryScopes()...), provider.WithOpenIDScopeRequired(),
-		provider.WithACRs(session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR),
+		provider.WithACRs(session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR, operation.Offline),
 		provider.WithDisplayValues(goidc.DisplayValuePage, goidc.DisplayValuePopup, goidc.DisplayValueTouch, goidc.DisplayValueWAP),
 		provider.WithAuthSessionLifetime(seconds(requestLife)), provider.WithPolicies(goidc.NewPolicy("login", always, p.authenticate)),
 		provider.WithErrorHandler(remember), provider.WithErrorRenderer(p.showError),

@@ -151,6 +151,8 @@ func how(acr string) string {
 		return "approved in the app on this device"
 	case "compared":
 		return "the codes were compared"
+	case "offline":
+		return "by a code of a phone without a network"
 	}
 	return acr
 }

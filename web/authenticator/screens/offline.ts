@@ -80,7 +80,7 @@ function questionView(app: App, question: Question, show: () => Promise<void>): 
 /** Everything that a question says, in the order it is to be shown. */
 export function questionRows(q: Question): Row[] {
   const rows: Row[] = [
-    { kind: 'text', id: 'service', label: 'Service', value: `${visible(q.serviceName)} (${visible(q.serviceId)})`, note: 'As your login server knows it. No web page was seen: this device is not connected.' },
+    { kind: 'text', id: 'service', label: 'Service', value: `${visible(q.serviceName)} (${visible(q.serviceId)})`, note: 'As your login server knows it. Which page shows you the code, this app cannot tell.' },
     { kind: 'text', id: 'operation', label: 'What you approve', value: visible(q.name) },
   ];
   if (q.title !== '') rows.push({ kind: 'heading', label: '', value: visible(q.title) });
