@@ -50,7 +50,7 @@ type Metadata struct {
 
 // acrs are the ways in which a login may have been approved.
 func acrs() []string {
-	return []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR}
+	return []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR, operation.Offline}
 }
 
 // Metadata tells clients what there is.
@@ -77,9 +77,4 @@ func (p *Provider) Metadata() Metadata {
 		m.SubjectTypesSupported = []string{"public", "pairwise"}
 	}
 	return m
-}
-
-// acrs are all that say how somebody has approved.
-func acrs() []string {
-	return []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.Offline}
 }

@@ -302,12 +302,11 @@ func TestOfflineInsteadOfSession(t *testing.T) {
 	if n := r.store.open(); n != 0 {
 		t.Errorf("%d sessions still wait", n)
 	}
-	s := b.start(false)
+	b.start(false)
 	if again := b.drawn(); again != text || r.store.open() != 0 {
 		t.Errorf("drawn anew, %d sessions still wait", r.store.open())
 	}
-	s = b.start(false)
-	r.decide(r.alice, s, session.Approve)
+	r.decide(r.alice, b.start(false), session.Approve)
 	if a := b.send(Message{Type: Start, Method: ByOffline}); a.Type != Complete {
 		t.Errorf("decided before: %+v", a)
 	}

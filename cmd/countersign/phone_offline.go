@@ -39,10 +39,11 @@ its server on a new secret for such codes, which needs the network and ends the 
 			return err
 		}
 		a := env.asker()
-		text := ""
 		if len(args) > 0 {
-			text = args[0]
-		} else if text, err = a.qrText(cmd.Context()); err != nil {
+			return f.offline(cmd.Context(), p, a, args[0])
+		}
+		text, err := a.qrText(cmd.Context())
+		if err != nil {
 			return err
 		}
 		return f.offline(cmd.Context(), p, a, text)
