@@ -133,8 +133,9 @@ func TestApprovedOffline(t *testing.T) {
 	if q != want {
 		t.Errorf("asked %+v, want %+v", q, want)
 	}
-	if again := b.drawn(); again != text {
-		t.Error("a page that is loaded again draws another text")
+	before := b.stored().Version
+	if again := b.drawn(); again != text || b.stored().Version != before {
+		t.Error("a page that is loaded again draws another text, or writes it again")
 	}
 	r.clock.pass(10 * time.Second)
 	code := device.OfflineCode(r.alice.secret(), text)
@@ -216,7 +217,7 @@ func TestOfflineByWhomItMayNot(t *testing.T) {
 		b := r.offering()
 		text := b.drawn()
 		for left := 2; left >= 0; left-- {
-			a := b.send(typedOffline(device.OfflineCode(r.alice.secret(), text)))
+			a := b.send(typedOffline(device.OfflineCode([][]byte{r.alice.secret(), nil, {}}[left], text)))
 			want := codeWrong
 			if left == 0 {
 				want = codeTooOften
