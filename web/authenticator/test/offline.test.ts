@@ -1,5 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { encodeQR } from 'qr';
+import { decodeQR } from 'qr/decode.js';
 import { createAgreement } from '../agree.js';
 import { dataFields } from '../data.js';
 import { agreed, offlineCode, OfflineRefused, readQuestion } from '../offline.js';
@@ -119,4 +121,20 @@ test('a server that knows nothing of it is not asked again and again', async () 
   p.agreement.renew();
   await p.agreement.agree();
   assert.equal(p.seen.length, 2);
+});
+
+/** A code as a camera might see it, so many pixels for a module. */
+function picture(text: string, scale: number): { width: number; height: number; data: Uint8Array } {
+  const rows = encodeQR(text, 'raw', { ecc: 'low', border: 4 });
+  const size = rows.length * scale;
+  const data = new Uint8Array(size * size * 4).fill(255);
+  for (let i = 0; i < size * size; i++) {
+    if (rows[Math.floor(i / size / scale)]?.[Math.floor((i % size) / scale)] === true) data.fill(0, 4 * i, 4 * i + 3);
+  }
+  return { width: size, height: size, data };
+}
+
+test('this app’s own decoder reads the longest text there is, and letters that are not ASCII', () => {
+  const longest = [...(questions[0]?.text ?? '').padEnd(1000, 'x')].join('');
+  for (const text of [...questions.map((q) => q.text), longest]) assert.equal(decodeQR(picture(text, 4)), text);
 });
