@@ -100,13 +100,6 @@ func (b *browser) drawn() string {
 
 func typedOffline(code string) Message { return Message{Type: Verify, Code: code} }
 
-// other is a code that is not this one.
-func other(code string) string {
-	b := []byte(code)
-	b[7] = '0' + (b[7]-'0'+1)%10
-	return string(b)
-}
-
 // offering is the page of a payment of alice's whose user has chosen to approve it
 // offline.
 func (r *rig) offering(change ...func(*Order)) *browser {
