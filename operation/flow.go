@@ -12,7 +12,8 @@ type Flow struct {
 	// Expiry is how long an operation may take: an absolute end, which no step
 	// moves. 30 s to 24 h.
 	Expiry time.Duration
-	// Factors is how many factors every way to its end proves, at least. 0: one.
+	// Factors is how many factors every way to its end proves, at least, whichever of
+	// a step's methods takes it; what is proven twice counts once. 0: one.
 	Factors int
 	Steps   []FlowStep
 }

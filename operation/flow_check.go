@@ -2,7 +2,6 @@ package operation
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -115,107 +114,6 @@ func (f Flow) provesNext(name Step) bool {
 		}
 	}
 	return true
-}
-
-// A spot is a step at a risk.
-type spot struct {
-	step Step
-	risk Risk
-}
-
-// checkPaths looks at the steps as a graph, in which the risk may rise with every
-// result: whether each step is due some time, leads to the good end, and how little
-// is proven on the way there.
-func (f Flow) checkPaths(fail failer) {
-	least := f.starts()
-	leads := map[spot]bool{}
-	end := math.MaxInt
-	// As many rounds as there are spots settle all of it.
-	for range len(f.Steps) * len(Risks()) {
-		for _, s := range f.Steps {
-			for _, risk := range Risks() {
-				here := spot{s.Name, risk}
-				for _, r := range stepResults() {
-					for _, to := range f.spots(s, risk, r) {
-						leads[here] = leads[here] || to.step == Step(ToDone) || leads[to]
-						before, due := least[here]
-						if proven := before + s.factors(r); due && to.step == Step(ToDone) {
-							end = min(end, proven)
-						} else if old, seen := least[to]; due && to.step != Step(ToFail) && (!seen || proven < old) {
-							least[to] = proven
-						}
-					}
-				}
-			}
-		}
-	}
-	f.checkSpots(least, leads, fail)
-	if need := max(1, f.Factors); end < need {
-		what := fmt.Sprintf("can be gone through with %d of %d factors", end, need)
-		if f.Marked() {
-			what += " at some risk"
-		}
-		fail("steps", what, "device proves one")
-	}
-}
-
-func (f Flow) checkSpots(least map[spot]int, leads map[spot]bool, fail failer) {
-	for i, s := range f.Steps {
-		ever, stuck := false, false
-		for _, risk := range Risks() {
-			_, due := least[spot{s.Name, risk}]
-			ever, stuck = ever || due, stuck || due && !leads[spot{s.Name, risk}]
-		}
-		at := fmt.Sprintf("steps[%d]", i)
-		if !ever {
-			fail(at, "is never due", "no step before it leads to it")
-		} else if stuck {
-			fail(at, "leads to no end but failure", "CONFIRMED must lead on")
-		}
-	}
-}
-
-// starts are where operations begin, with nothing proven: at the first step or, if
-// that asks who it is and somebody is named, at the one after it.
-func (f Flow) starts() map[spot]int {
-	out := map[spot]int{}
-	for _, risk := range Risks() {
-		first := f.Steps[0]
-		out[spot{first.Name, risk}] = 0
-		_, identifies := first.way(ByName)
-		if next, ok := f.at(risk, first.Name).next(first.Name); ok && identifies {
-			out[spot{next.Name, risk}] = 0
-		}
-	}
-	return out
-}
-
-// spots are where a result of a step leads, whatever the assessor then says: it is
-// asked if the result leads on.
-func (f Flow) spots(s FlowStep, risk Risk, r StepResult) (out []spot) {
-	by := s.Ways[0].Method
-	asked := slices.ContainsFunc(f.at(risk, s.Name).targets(s, by, r), func(t Target) bool { return t != ToFail && t != Target(s.Name) })
-	for _, up := range Risks() {
-		if up.rank() < risk.rank() || up != risk && !asked {
-			continue
-		}
-		if back, ok := f.omitted(s.Name, risk, up); ok {
-			out = append(out, spot{back.Name, up})
-			continue
-		}
-		for _, t := range f.at(up, s.Name).targets(s, by, r) {
-			out = append(out, spot{Step(t), up})
-		}
-	}
-	return out
-}
-
-// factors is how many factors a result of the step proves, by the weakest method.
-func (s FlowStep) factors(r StepResult) int {
-	if r == Confirmed && !slices.ContainsFunc(s.Ways, func(w Way) bool { return !w.Method.factor() }) {
-		return 1
-	}
-	return 0
 }
 
 func stepResults() []StepResult {

@@ -86,15 +86,18 @@ func drawFlow(rt *rapid.T) Flow {
 	for _, n := range names {
 		targets = append(targets, Target(n))
 	}
-	f := Flow{Name: "x", Expiry: time.Hour, Factors: rapid.IntRange(0, 2).Draw(rt, "factors")}
+	f := Flow{Name: "x", Expiry: time.Hour, Factors: rapid.IntRange(0, 3).Draw(rt, "factors")}
 	for i, n := range names {
-		s := FlowStep{Name: n, Ways: []Way{{Method: ByPhone}}, On: map[StepResult][]Target{}}
+		s := FlowStep{Name: n, On: map[StepResult][]Target{}}
+		for _, m := range rapid.SliceOfNDistinct(rapid.SampledFrom([]Method{ByPhone, ByOffline, ByMessage, ByPasskey}), 1, 2, rapid.ID).Draw(rt, "methods") {
+			s.Ways = append(s.Ways, Way{Method: m})
+		}
 		if i == 0 && rapid.Bool().Draw(rt, "identify") {
-			s.Ways[0].Method = ByName
+			s.Ways = []Way{{Method: ByName}}
 		}
 		for _, r := range stepResults() {
-			if list := rapid.SliceOfN(rapid.SampledFrom(targets), 0, 2).Draw(rt, string(r)); len(list) > 0 {
-				s.On[r] = list
+			if rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "on") {
+				s.On[r] = rapid.SliceOfN(rapid.SampledFrom(targets), 1, 2).Draw(rt, string(r))
 			}
 		}
 		f.Steps = append(f.Steps, s)
@@ -102,27 +105,42 @@ func drawFlow(rt *rapid.T) Flow {
 	return f
 }
 
+// sound says whether the ways through a flow are good, whatever methods there are yet.
+func (f Flow) sound() (ok bool) {
+	ok = true
+	f.checkPaths(func(string, string, string) { ok = false })
+	return ok
+}
+
 // A flow that is found good cannot be gone through with fewer factors than it asks
 // for, however it is walked, and never leads to a step that there is not.
 func TestCheckedFlowsProve(t *testing.T) {
+	found := map[int]bool{}
 	rapid.Check(t, func(rt *rapid.T) {
 		f := drawFlow(rt)
-		if len(f.Check()) > 0 {
+		if _, end := f.places(); end <= 3 {
+			f.Factors = end // the most that it can ask for
+		}
+		if !f.sound() {
 			return
 		}
-		at, proven := f.Steps[0].Name, 0
+		found[f.Factors] = true
+		at, proven := f.Steps[0].Name, map[string]bool{}
 		for range 50 {
 			r := rapid.SampledFrom(stepResults()).Draw(rt, "result")
 			s, ok := f.step(at)
 			if !ok {
 				rt.Fatalf("at %q", at)
 			}
-			result, next := f.after(at, ByPhone, r, func(FlowStep) bool { return rapid.Bool().Draw(rt, "open") })
-			proven += s.factors(r)
+			by := rapid.SampledFrom(s.Ways).Draw(rt, "by").Method
+			result, next := f.after(at, by, r, func(FlowStep) bool { return rapid.Bool().Draw(rt, "open") })
+			if r == Confirmed && by != ByName {
+				proven[strings.Replace(string(by), string(ByOffline), string(ByPhone), 1)] = true
+			}
 			switch result {
 			case Done:
-				if proven < max(1, f.Factors) {
-					rt.Fatalf("done with %d factors: %+v", proven, f)
+				if len(proven) < max(1, f.Factors) {
+					rt.Fatalf("done with %v: %+v", proven, f)
 				}
 				return
 			case Failed:
@@ -132,4 +150,46 @@ func TestCheckedFlowsProve(t *testing.T) {
 			at = next
 		}
 	})
+	if !found[2] {
+		t.Error("no flow of two factors was walked")
+	}
+}
+
+// What is proven twice counts once, the weakest method of a step counts, and so does
+// the weakest of all ways.
+func TestFactors(t *testing.T) {
+	done := FlowStep{Name: "early", Ways: []Way{{Method: ByPhone}}, On: map[StepResult][]Target{Canceled: {ToDone}}}
+	for what, x := range map[string]struct {
+		factors int
+		steps   []FlowStep
+	}{
+		"a phone":                          {1, []FlowStep{step(ByPhone)}},
+		"a phone twice":                    {1, []FlowStep{step(ByPhone), called("b", ByPhone)}},
+		"a phone, and without a network":   {1, []FlowStep{step(ByPhone), step(ByOffline)}},
+		"a phone and a message":            {2, []FlowStep{step(ByPhone), step(ByMessage)}},
+		"the same choice twice":            {1, []FlowStep{step(ByPhone, ByMessage), called("b", ByMessage, ByPhone)}},
+		"a choice, and another":            {2, []FlowStep{step(ByPhone, ByMessage), step(ByPasskey)}},
+		"three":                            {3, []FlowStep{step(ByPasskey), step(ByOffline), step(ByMessage)}},
+		"a way that ends early":            {1, []FlowStep{step(ByMessage), done, step(ByPasskey)}},
+		"names, reviews and texts: nobody": {0, []FlowStep{step(ByName), step(ByReview), step(ByConsent)}},
+	} {
+		if _, end := (Flow{Steps: x.steps}).places(); end != x.factors {
+			t.Errorf("%s: %d factors", what, end)
+		}
+	}
+}
+
+func called(name Step, methods ...Method) FlowStep {
+	s := step(methods...)
+	s.Name = name
+	return s
+}
+
+// What proves a factor has a kind, and nothing else has.
+func TestKinds(t *testing.T) {
+	for m, x := range methods() {
+		if x.factor() != (m.kind() != 0) {
+			t.Errorf("%s: %v", m, m.kind())
+		}
+	}
 }

@@ -20,7 +20,7 @@ func TestFlows(t *testing.T) {
     expiry: 5m
     steps: [identify, [device]]
   authorize_payment:
-    factors: 2
+    factors: 1
     steps:
       - identify
       - {name: who, methods: [{method: device, attempts: 2}], on: {CANCELED: again, AUTH_METHOD_FAILED: [fail]}}
@@ -34,7 +34,7 @@ func TestFlows(t *testing.T) {
 	if got := flows["refund"].String(); got != "identify > device" || flows["refund"].Expiry != 5*time.Minute {
 		t.Errorf("%s in %s", got, flows["refund"].Expiry)
 	}
-	want := operation.Flow{Name: "authorize_payment", Expiry: 10 * time.Minute, Factors: 2, Steps: []operation.FlowStep{
+	want := operation.Flow{Name: "authorize_payment", Expiry: 10 * time.Minute, Factors: 1, Steps: []operation.FlowStep{
 		{Name: "identify", Ways: []operation.Way{{Method: operation.ByName}}},
 		{Name: "who", Ways: []operation.Way{{Method: operation.ByPhone, Attempts: 2}}, On: map[operation.StepResult][]operation.Target{
 			operation.Canceled: {operation.ToAgain}, operation.AuthMethodFailed: {operation.ToFail}}},
@@ -64,7 +64,7 @@ func TestFlowOfTheDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := cfg.OperationFlows()["sign_contract"]
-	if f.String() != "identify > review > device > device" || f.Factors != 2 || f.Expiry != time.Hour || f.Steps[2].Expiry != 5*time.Minute || f.Steps[2].Ways[0].Attempts != 3 {
+	if f.String() != "identify > review > device > device" || f.Factors != 1 || f.Expiry != time.Hour || f.Steps[2].Expiry != 5*time.Minute || f.Steps[2].Ways[0].Attempts != 3 {
 		t.Errorf("%+v", f)
 	}
 }
@@ -134,6 +134,7 @@ func TestFlowMistakes(t *testing.T) {
   alone: {steps: [device, {name: more, methods: [device], risk: high}]}
   lower: {steps: [device, {name: more, methods: [device], risk: low}]}
   saved: {factors: 2, steps: [device, {name: more, methods: [device], risk: normal}]}
+  again: {factors: 2, steps: [{name: a, methods: [device]}, {name: b, methods: [device]}]}
 `)})
 	var got []string
 	for _, p := range found {
@@ -160,6 +161,7 @@ func TestFlowMistakes(t *testing.T) {
 		"flows.alone: has steps that depend on the risk, and nobody is asked for it",
 		"flows.lower.steps[1].risk: must be normal or high",
 		"flows.saved.steps: can be gone through with 1 of 2 factors at some risk",
+		"flows.again.steps: can be gone through with 1 of 2 factors",
 	} {
 		line := base + 2 + i
 		full := strings.Join([]string{strconv.Itoa(line), want}, " ")
