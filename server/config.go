@@ -188,7 +188,14 @@ func configTree(v reflect.Value) any {
 		}
 		return list
 	case t.Kind() == reflect.Map:
-		return map[string]any{}
+		texts, _ := v.Interface().(map[string]string)
+		group := map[string]any{}
+		for name, text := range texts {
+			group[name] = text
+		}
+		return group
+	case t.Kind() == reflect.String:
+		return v.String()
 	case isText(t):
 		return valueText(v)
 	}

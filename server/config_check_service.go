@@ -41,6 +41,7 @@ func (k *configCheck) services() {
 		k.webhook(path, s)
 		k.page(path, s)
 		k.texts(path+".texts", s.Texts)
+		k.consent(path+".consent", s.Consent)
 	}
 }
 

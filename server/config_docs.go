@@ -23,7 +23,7 @@ const docsIntroduction = "# Configuration\n\n" +
 	"Unknown keys, keys given twice and values of a wrong type are errors, and all errors are listed at once; `countersign config check` lists them without starting anything,\n" +
 	"`countersign config show` prints what is in force and where each value came from.\n\n" +
 	"- **Environment.** `COUNTERSIGN_SESSION__TTL=90s` sets `session.ttl`: two underscores step into a group, case does not count, lists are separated by commas. `services`, `flows` and `templates` come from the file only.\n" +
-	"- **Durations** have a unit: `90s`, `5m`, `1h`. **Rates** are a number per window: `30/m`, `5/10m`.\n" +
+	"- **Durations** have a unit: `90s`, `5m`, `1h`, `30d`. **Rates** are a number per window: `30/m`, `5/10m`.\n" +
 	"- **Secrets** are in files: a key ending in `File` takes the path of a file that holds the secret, one newline at its end ignored. Only `redis.url` may hold a password itself, which gives a warning.\n\n" +
 	"| key | default | meaning |\n|---|---|---|\n"
 
@@ -51,8 +51,11 @@ func writeDocs(b *strings.Builder, comments map[string]string, v reflect.Value, 
 			continue
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", p, docsDefault(v.Field(k.index), meaning), meaning)
-		if k.typ == reflect.TypeFor[[]ServiceConfig]() {
+		switch {
+		case k.typ == reflect.TypeFor[[]ServiceConfig]():
 			writeDocs(b, comments, reflect.ValueOf(serviceDefaults()), p+"[]")
+		case k.typ.Kind() == reflect.Slice && isGroup(k.typ.Elem()):
+			writeDocs(b, comments, reflect.Zero(k.typ.Elem()), p+"[]")
 		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"unicode/utf8"
 )
 
+// Paragraphs is a text of several lines.
+type Paragraphs string
+
 // configKey is one key of a configuration struct.
 type configKey struct {
 	name  string // as in YAML
@@ -66,6 +69,7 @@ type complaint struct{ what, hint string }
 func readText(t reflect.Type, text string) (any, complaint) {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
+		text = daysAsHours(text)
 		return text, checkDuration(text)
 	case t == reflect.TypeFor[Rate]():
 		if _, err := ParseRate(text); err != nil {
@@ -86,10 +90,23 @@ func readText(t reflect.Type, text string) (any, complaint) {
 		}
 		return n, complaint{}
 	}
+	if t == reflect.TypeFor[Paragraphs]() {
+		return text, complaint{} // judged by Check
+	}
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 		return "", complaint{"contains a control character or broken UTF-8", "one line of plain text"}
 	}
 	return text, complaint{}
+}
+
+// daysAsHours writes a number of days as Go reads durations, which know none.
+func daysAsHours(text string) string {
+	digits, days := strings.CutSuffix(text, "d")
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if !days || err != nil {
+		return text
+	}
+	return strconv.FormatUint(24*n, 10) + "h"
 }
 
 func checkDuration(text string) complaint {
@@ -104,7 +121,7 @@ func checkDuration(text string) complaint {
 	if _, err := strconv.ParseUint(text, 10, 63); err == nil {
 		return complaint{shown(text) + " has no unit", "write " + shorten(text) + "s for seconds"}
 	}
-	return complaint{shown(text) + " is not a duration", "a number and a unit, such as 120s, 5m or 1h"}
+	return complaint{shown(text) + " is not a duration", "a number and a unit, such as 120s, 5m, 1h or 90d"}
 }
 
 // readPrefix reads a network, or one address as the network of that address

@@ -236,6 +236,8 @@ type ServiceConfig struct {
 	Texts TextsConfig `koanf:"texts"`
 	// Events for its back end.
 	Webhook WebhookConfig `koanf:"webhook"`
+	// What its users are asked to agree to, in operations whose flow has the step `consent`.
+	Consent ConsentConfig `koanf:"consent"`
 }
 
 // ScopesConfig lists the scopes of a service.
@@ -279,6 +281,36 @@ type WebhookConfig struct {
 	URL string `koanf:"url"`
 	// File holding the secret events are signed with (fewer than 16 bytes give a warning); needed with `url`.
 	SecretFile string `koanf:"secretFile"`
+}
+
+// ConsentConfig is what a service asks its users to agree to.
+type ConsentConfig struct {
+	// Names what is agreed to, such as `2026-01`; 1 to 64 letters, digits, `.`, `_` and `-`. Another version asks everybody again. Empty: nobody is asked for anything.
+	Version string `koanf:"version"`
+	// How long an agreement holds, such as `365d`; 1h to 3650d; needed with `version`.
+	Validity time.Duration `koanf:"validity"`
+	// What users may agree to by itself besides the text, up to 16.
+	Options []ConsentOption `koanf:"options"`
+	// The text in one language after the other; the first is for whoever reads none of them; needed with `version`.
+	Texts []ConsentText `koanf:"texts"`
+}
+
+// ConsentOption is something that a user may agree to by itself.
+type ConsentOption struct {
+	// Required: its name, 1 to 32 lower-case letters, digits, `_` and `-`; unique.
+	ID string `koanf:"id"`
+	// Whether nobody goes on who has not ticked it.
+	Required bool `koanf:"required"`
+}
+
+// ConsentText is what is agreed to, in one language.
+type ConsentText struct {
+	// Required: as a language tag, such as `en`.
+	Language string `koanf:"language"`
+	// Required: plain text, up to 10000 characters; line breaks are kept.
+	Text Paragraphs `koanf:"text"`
+	// What each option is called, by its `id`: one line, up to 300 characters.
+	Options map[string]string `koanf:"options"`
 }
 
 // LogConfig controls logging.

@@ -291,7 +291,7 @@ func kindName(t reflect.Type) string {
 		return "a whole number"
 	case t == reflect.TypeFor[Rate]():
 		return "a rate"
-	case t == reflect.TypeFor[string]():
+	case t.Kind() == reflect.String:
 		return "text"
 	case t.Kind() == reflect.Struct:
 		return "a network"
