@@ -42,12 +42,17 @@ const (
 	NoticeTaken  Kind = "notice.taken"  // another server was told something
 	NoticeFailed Kind = "notice.failed" // it was not to be told
 
+	ConsentGranted   Kind = "consent.granted" // a user has agreed to the terms of a service
+	ConsentProlonged Kind = "consent.prolonged"
+	ConsentRevoked   Kind = "consent.revoked"
+
 	CodeAsked        Kind = "code.asked" // by message; that it was sent is a notice
 	CodeWrong        Kind = "code.wrong"
 	SignatureInvalid Kind = "signature.invalid"
 	DeviceLocked     Kind = "device.locked"
 	IdentityLocked   Kind = "identity.locked"
 	IdentityUnlocked Kind = "identity.unlocked"
+	MethodsChanged   Kind = "identity.methods" // ways to approve were switched off or on
 
 	IdentityAdded   Kind = "identity.added"
 	IdentityRevoked Kind = "identity.revoked"

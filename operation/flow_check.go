@@ -99,6 +99,8 @@ func (f Flow) checkWay(at string, i, j int, w Way, fail failer) {
 		fail(at, "identify is a first step, by itself", "whose operation it is stands before it is approved")
 	case w.Method == ByReview && len(s.Ways) > 1:
 		fail(at, "review is a step by itself", "its choices are the methods of the step after it")
+	case w.Method == ByConsent && len(s.Ways) > 1:
+		fail(at, "consent is a step by itself", "nobody agrees by another method")
 	case w.Method == ByReview && !f.provesNext(s.Name):
 		fail(at, "review needs a step after it whose methods it shows", "such as device")
 	}

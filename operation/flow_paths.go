@@ -46,7 +46,7 @@ type place struct {
 // each step is due some time, leads to the good end, and how little is proven on the
 // way there.
 func (f Flow) checkPaths(fail failer) {
-	due, end := f.places()
+	due, end, early := f.places()
 	leads := f.leads()
 	for i, s := range f.Steps {
 		ever, stuck := false, false
@@ -60,6 +60,8 @@ func (f Flow) checkPaths(fail failer) {
 			fail(at, "is never due", "no step before it leads to it")
 		case stuck:
 			fail(at, "leads to no end but failure", "CONFIRMED must lead on")
+		case early[s.Name]:
+			fail(at, "consent can be due before a factor has succeeded", "who agrees has to be known: put it after a step such as device")
 		}
 	}
 	if need := max(1, f.Factors); end < need {
@@ -72,10 +74,11 @@ func (f Flow) checkPaths(fail failer) {
 }
 
 // places walks all the ways there are. It gives the steps that are due some time, each
-// at its risks, and with how few factors the good end can be reached.
-func (f Flow) places() (due map[place]bool, end int) {
+// at its risks, and with how few factors the good end can be reached; early are those
+// in which the user agrees before it is known who that is.
+func (f Flow) places() (due map[place]bool, end int, early map[Step]bool) {
 	todo := f.starts()
-	due, end = map[place]bool{}, math.MaxInt
+	due, end, early = map[place]bool{}, math.MaxInt, map[Step]bool{}
 	seen := map[place]bool{}
 	for ; len(todo) > 0; todo = todo[1:] {
 		at := todo[0]
@@ -83,6 +86,9 @@ func (f Flow) places() (due map[place]bool, end int) {
 			continue
 		}
 		seen[at], due[place{step: at.step, risk: at.risk}] = true, true
+		if s, _ := f.step(at.step); at.proven == 0 && s.agrees() {
+			early[s.Name] = true
+		}
 		f.moves(at, func(to place) {
 			switch to.step {
 			case Step(ToDone):
@@ -93,7 +99,13 @@ func (f Flow) places() (due map[place]bool, end int) {
 			}
 		})
 	}
-	return due, end
+	return due, end, early
+}
+
+// agrees says whether the step is the one in which the user agrees to the terms.
+func (s FlowStep) agrees() bool {
+	_, ok := s.way(ByConsent)
+	return ok
 }
 
 // starts are where operations begin, with nothing proven: at the first step or, if

@@ -105,11 +105,10 @@ func drawFlow(rt *rapid.T) Flow {
 	return f
 }
 
-// sound says whether the ways through a flow are good, whatever methods there are yet.
-func (f Flow) sound() (ok bool) {
-	ok = true
-	f.checkPaths(func(string, string, string) { ok = false })
-	return ok
+// paths tells what is wrong with the ways through a flow, whatever methods there are yet.
+func (f Flow) paths() (faults []Fault) {
+	f.checkPaths(func(at, what, hint string) { faults = append(faults, Fault{at, what, hint}) })
+	return faults
 }
 
 // A flow that is found good cannot be gone through with fewer factors than it asks
@@ -118,10 +117,10 @@ func TestCheckedFlowsProve(t *testing.T) {
 	found := map[int]bool{}
 	rapid.Check(t, func(rt *rapid.T) {
 		f := drawFlow(rt)
-		if _, end := f.places(); end <= 3 {
+		if _, end, _ := f.places(); end <= 3 {
 			f.Factors = end // the most that it can ask for
 		}
-		if !f.sound() {
+		if len(f.paths()) > 0 {
 			return
 		}
 		found[f.Factors] = true
@@ -173,7 +172,7 @@ func TestFactors(t *testing.T) {
 		"a way that ends early":            {1, []FlowStep{step(ByMessage), done, step(ByPasskey)}},
 		"names, reviews and texts: nobody": {0, []FlowStep{step(ByName), step(ByReview), step(ByConsent)}},
 	} {
-		if _, end := (Flow{Steps: x.steps}).places(); end != x.factors {
+		if _, end, _ := (Flow{Steps: x.steps}).places(); end != x.factors {
 			t.Errorf("%s: %d factors", what, end)
 		}
 	}

@@ -61,6 +61,9 @@ func (svc *Service) answer(ctx context.Context, v view, m Message, from Requeste
 		}
 	}
 	a, err = svc.carryOut(ctx, v, p, m, from)
+	if err == nil && !due {
+		a, err = svc.onward(ctx, v, m, a)
+	}
 	return a, due && a.Operation.Result == Continue, err
 }
 
@@ -74,6 +77,9 @@ func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
 		if v.person, err = svc.Sessions.Person(ctx, o.Service, o.Subject); err != nil {
 			return v, err
 		}
+	}
+	if v.agreed, err = v.agreement(ctx); err != nil {
+		return v, err
 	}
 	if o.Session == "" || o.Result != Continue {
 		return v, nil
@@ -119,6 +125,8 @@ func (svc *Service) settle(v view, m Message) (p plan, due bool, err error) {
 		return v.settled(m, ByPhone, Confirmed, ""), true, nil
 	case how != "":
 		return v.settled(m, ByPhone, how, why), true, nil
+	case v.passed(): // also late: nobody was asked for anything
+		return v.pass(m), true, nil
 	case !v.now.Before(v.o.ExpiresAt):
 		return v.end(m, causeExpired), true, nil
 	case !v.o.StepEnds.IsZero() && !v.now.Before(v.o.StepEnds):

@@ -23,6 +23,8 @@ type memory struct {
 	repeats    map[string]repeat
 	turns      map[string]ID
 	listed     []ID
+	consents   map[string]Consent
+	written    map[string]uint64 // versions of the consents
 
 	// full is what Create gives; conflicts is how many swaps of an operation
 	// still find that another was quicker.
@@ -37,13 +39,15 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{sessions: map[session.ID]session.Session{}, identities: map[device.TokenID]device.Identity{}, operations: map[ID]Operation{}, repeats: map[string]repeat{}, turns: map[string]ID{}}
+	return &memory{sessions: map[session.ID]session.Session{}, identities: map[device.TokenID]device.Identity{}, operations: map[ID]Operation{}, repeats: map[string]repeat{}, turns: map[string]ID{},
+		consents: map[string]Consent{}, written: map[string]uint64{}}
 }
 
 var (
 	_ Store         = (*memory)(nil)
 	_ session.Store = (*memory)(nil)
 	_ device.Store  = (*memory)(nil)
+	_ Consents      = (*memory)(nil)
 )
 
 func (m *memory) CreateOperation(_ context.Context, o Operation) error {
@@ -138,6 +142,30 @@ func (m *memory) SwapOperation(_ context.Context, old, next Operation) error {
 		m.listed = append(m.listed, next.ID)
 	}
 	return nil
+}
+
+func (m *memory) Consent(_ context.Context, id device.TokenID, service string) (Consent, uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := string(id) + "\n" + service
+	return m.consents[key], m.written[key], nil
+}
+
+func (m *memory) SwapConsent(_ context.Context, id device.TokenID, c Consent, old uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := string(id) + "\n" + c.Service
+	if m.written[key] != old {
+		return ErrConflict
+	}
+	m.consents[key], m.written[key] = c, old+1
+	return nil
+}
+
+func (m *memory) Phone(_ context.Context, r session.Request) (session.Opened, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return session.Opened{Identity: m.identities[r.Token]}, nil
 }
 
 func (m *memory) Create(_ context.Context, s session.Session) error {

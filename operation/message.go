@@ -85,6 +85,7 @@ type Requester struct {
 	Address   string // as the limits count it
 	Language  string // of the page
 	Login     string // the browser login that it has, if it says init; empty: none
+	Language  string // that its pages are in, as a tag
 }
 
 // A Reason says why a message was not taken at all.
@@ -137,6 +138,7 @@ type Answer struct {
 	Asked   *Question
 	Passkey []byte // WebAuthn options, JSON
 	Text    Text   // failure: what went wrong
+	Named   string // what the text is about; empty: it names nothing
 	// Location is where the browser goes now that the operation has ended.
 	Location string
 }
@@ -156,9 +158,10 @@ type Drawn struct {
 
 // A Question is a text that the user is asked to agree to.
 type Question struct {
-	Text    string
-	Version string
-	Options []Option
+	Text     string
+	Version  string
+	Language string // of the text
+	Options  []Option
 }
 
 // An Option is something that the user may agree to by itself.

@@ -24,7 +24,7 @@ type method interface {
 
 // methods are all there are.
 func methods() map[Method]method {
-	return map[Method]method{ByName: identify{}, ByPhone: handset{}, ByReview: review{}, ByMessage: sent{}, ByOffline: offline{}}
+	return map[Method]method{ByName: identify{}, ByPhone: handset{}, ByReview: review{}, ByMessage: sent{}, ByOffline: offline{}, ByConsent: consent{}}
 }
 
 // factor says whether a method proves one.

@@ -72,7 +72,8 @@ func newRig(t *testing.T) *rig {
 		Secrets: session.Secrets{Master: master}, Parties: services, Store: r.store, Phones: r.store, Keys: ring{keyring.NewRing(key)},
 		Audit: r.audit, Now: r.clock.now, Devices: &device.Registry{Issuer: testIssuer, Store: r.store, Audit: r.audit, Now: r.clock.now},
 	}
-	r.svc = &Service{Issuer: testIssuer, Flows: BuiltIn(), Store: r.store, Repeats: r.store, Sessions: sessions, Parties: services, Audit: r.audit, Now: r.clock.now}
+	r.svc = &Service{Issuer: testIssuer, Flows: BuiltIn(), Store: r.store, Repeats: r.store, Sessions: sessions, Parties: services, Audit: r.audit, Now: r.clock.now,
+		Terms: map[string]Terms{}, Ledger: &Ledger{Store: r.store, Audit: r.audit, Now: r.clock.now}}
 	r.alice, r.bob = r.enrol(), r.enrol()
 	return r
 }

@@ -28,6 +28,8 @@ type Service struct {
 	Letters  Letters  // nil: no codes are sent
 	Sends    Sends
 	Offline  device.OfflineKeys
+	Terms    map[string]Terms // by service, of those that ask their users to agree
+	Ledger   *Ledger          // what they have agreed to
 	Audit    audit.Recorder
 	Now      func() time.Time
 }

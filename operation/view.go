@@ -25,6 +25,8 @@ type view struct {
 	// person is who is asked, where the flow has methods that are answered in the
 	// page; zero: nobody is told yet.
 	person session.Person
+	// agreed is what the user has agreed to before, where the step asks.
+	agreed Consent
 	asked  *asked
 	now    time.Time
 }
@@ -169,7 +171,7 @@ func (v view) remaining(m Method) int {
 	if most == 0 && v.o.Attempts == 0 {
 		return -1
 	}
-	if m == ByName || m == ByReview {
+	if m == ByName || m == ByReview || m == ByConsent {
 		return -1
 	}
 	return max(0, fewest(most, v.o.Attempts)-v.o.tried(m))
@@ -199,7 +201,8 @@ func (v view) left() int {
 // enter sets what belongs to the step that an operation has come to.
 func (v view) enter(o *Operation) {
 	step, _ := v.whole.step(o.Step)
-	o.How, o.StepEnds, o.Kept = "", time.Time{}, nil
+	o.How, o.StepEnds = "", time.Time{}
+	o.Kept = slices.DeleteFunc(slices.Clone(o.Kept), func(k Kept) bool { return !k.stays() })
 	if step.Expiry > 0 {
 		o.StepEnds = v.now.Add(step.Expiry).Truncate(time.Second)
 	}

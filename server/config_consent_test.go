@@ -52,7 +52,7 @@ func TestCheckConsent(t *testing.T) {
 		{with("90d", "3651d"), "consent.validity: 87624h is out of range"},
 		{with("90d", "90"), "consent.validity: \"90\" has no unit"},
 		{with("      validity: 90d\n", ""), "consent.validity: 0s is out of range"},
-		{with("id: news}", "id: News}"), "options[0].id: is no name"},
+		{consenting(strings.ReplaceAll(goodConsent, "news", "News")), "options[0].id: is no name"},
 		{with("{id: news}", "{id: terms}, {id: news}"), "options[2].id: is listed twice"},
 		{with("language: en", "language: en_GB"), "texts[0].language: is no language"},
 		{with("language: de", "language: EN"), "texts[1].language: is that of texts[0]"},
