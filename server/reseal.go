@@ -7,7 +7,7 @@ import (
 	"countersign/device"
 )
 
-// reseal seals every identity anew when more than one master secret is
+// reseal seals every identity, and what users have agreed to, anew when more than one master secret is
 // configured, so that the older ones can be taken away. Signing keys and
 // service keys are sealed anew when they are loaded; sessions end by themselves.
 func (n *Node) reseal(ctx context.Context) {
@@ -31,6 +31,10 @@ func (n *Node) reseal(ctx context.Context) {
 	})
 	if err != nil {
 		n.log.WarnContext(ctx, "identities not all sealed under the new master secret; the next start goes on", "sealed", count, "error", err)
+		return
+	}
+	if _, err := n.store.ResealConsents(ctx); err != nil {
+		n.log.WarnContext(ctx, "consents not all sealed under the new master secret; the next start goes on", "error", err)
 		return
 	}
 	n.log.InfoContext(ctx, "all identities are sealed under the first master secret", "sealed", count)

@@ -106,21 +106,28 @@ func (st *Store) put(ctx context.Context, key string, old, next uint64, body str
 // it fails. What does not authenticate is left out.
 func (st *Store) Identities(ctx context.Context, visit func(device.Identity) error) error {
 	var mu sync.Mutex // the masters of a cluster are scanned side by side
+	return st.scan(ctx, st.Prefix+":{tok_*}:i", func(key string) error {
+		name := strings.TrimSuffix(strings.TrimPrefix(key, st.Prefix+":{"), "}:i")
+		i, err := st.Identity(ctx, device.TokenID(name))
+		if errors.Is(err, device.ErrUnknown) {
+			return nil
+		}
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			err = visit(i)
+		}
+		return err
+	})
+}
+
+// scan gives every key of a pattern to visit, in no order and perhaps some at once,
+// until it fails.
+func (st *Store) scan(ctx context.Context, pattern string, visit func(key string) error) error {
 	scan := func(ctx context.Context, db *redis.Client) error {
-		pattern := st.Prefix + ":{tok_*}:i"
 		it := db.Scan(ctx, 0, pattern, 500).Iterator()
 		for it.Next(ctx) {
-			name := strings.TrimSuffix(strings.TrimPrefix(it.Val(), st.Prefix+":{"), "}:i")
-			i, err := st.Identity(ctx, device.TokenID(name))
-			if errors.Is(err, device.ErrUnknown) {
-				continue
-			}
-			if err == nil {
-				mu.Lock()
-				err = visit(i)
-				mu.Unlock()
-			}
-			if err != nil {
+			if err := visit(it.Val()); err != nil {
 				return err
 			}
 		}

@@ -34,6 +34,11 @@ func (k keys) standing(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:s"
 }
 
+// consent: string, version and sealed consent of an identity at a service. No end.
+func (k keys) consent(id device.TokenID, service string) string {
+	return k.prefix + ":{" + string(id.Canonical()) + "}:c:" + digest(service)
+}
+
 // pending: sorted set of session ids by their expiry, the sessions listed to
 // an identity's phones. PX: the last expiry.
 func (k keys) pending(id device.TokenID) string {
