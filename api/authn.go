@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"countersign/operation"
@@ -81,9 +82,10 @@ type AuthnData struct {
 	QR     string `json:"qr,omitempty"`
 	Format string `json:"format,omitempty"`
 	// start of consent
-	Text    string        `json:"text,omitempty"`
-	Version string        `json:"version,omitempty"`
-	Options []AuthnOption `json:"options,omitempty"`
+	Text     string        `json:"text,omitempty"`
+	Version  string        `json:"version,omitempty"`
+	Language string        `json:"language,omitempty"` // of the text
+	Options  []AuthnOption `json:"options,omitempty"`
 	// start of passkey
 	PublicKey json.RawMessage `json:"publicKey,omitempty"`
 
@@ -187,7 +189,7 @@ func (h *Handler) answered(r *http.Request, a operation.Answer) AuthnResponse {
 	case operation.Start:
 		h.begun(a, &out.Data)
 	case operation.Failure:
-		out.Data.Message = &AuthnMessage{h.Pages.Text(r, string(a.Text))}
+		out.Data.Message = &AuthnMessage{strings.ReplaceAll(h.Pages.Text(r, string(a.Text)), "{name}", a.Named)}
 		out.Data.RemainingAttempts = &a.Remaining
 	default: // status, complete, cancel
 		out.Data.Result, out.Data.Step, out.Data.StepResult = string(a.Operation.Result), string(a.Operation.Step), string(a.StepResult)
@@ -223,7 +225,7 @@ func (h *Handler) begun(a operation.Answer, d *AuthnData) {
 	case a.Drawn != nil:
 		d.QR, d.Format = a.Drawn.QR, a.Drawn.Format
 	case a.Asked != nil:
-		d.Text, d.Version = a.Asked.Text, a.Asked.Version
+		d.Text, d.Version, d.Language = a.Asked.Text, a.Asked.Version, a.Asked.Language
 		for _, o := range a.Asked.Options {
 			d.Options = append(d.Options, AuthnOption(o))
 		}

@@ -83,6 +83,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	e.GET("/ws/session/:id", h.socket)
 	e.GET("/websocket", h.noticeSocket)
 	h.mountOperations(e)
+	h.mountConsents(e)
 	h.mountPages(e)
 	for _, r := range h.Provider.Routes() {
 		e.Add(r.Method, strings.Replace(r.Path, "{id}", ":id", 1), h.oidc)

@@ -49,7 +49,8 @@ type OperationView struct {
 	ExpiresAt   string           `json:"expiresAt"`
 	URL         string           `json:"url"` // of the page that runs it
 	History     []OperationEntry `json:"history"`
-	Proof       *OperationProof  `json:"proof,omitempty"` // DONE
+	Proof       *OperationProof  `json:"proof,omitempty"`   // DONE
+	Consent     *ConsentView     `json:"consent,omitempty"` // DONE
 }
 
 // An OperationStep is a way to take the step that is due.
@@ -254,6 +255,9 @@ func (h *Handler) viewed(party session.RelyingParty, o operation.Operation) Oper
 		OperationID: string(o.ID), Name: o.Name, ExternalID: o.ExternalID, Data: o.Data, Form: o.Form, Result: string(o.Result), Reason: o.Reason,
 		Steps: []OperationStep{}, StepResult: string(o.How), CreatedAt: stamp(o.CreatedAt), ExpiresAt: stamp(o.ExpiresAt),
 		URL: h.Issuer + "/login?operation=" + string(o.ID), History: entries(o.History), Proof: proofOf(party, o),
+	}
+	if c := o.Consent(); c != nil {
+		v.Consent = consentView(*c)
 	}
 	if who := o.About(); who != "" {
 		v.TokenID = string(party.Subject(who))

@@ -85,7 +85,6 @@ type Requester struct {
 	Address   string // as the limits count it
 	Language  string // of the page
 	Login     string // the browser login that it has, if it says init; empty: none
-	Language  string // that its pages are in, as a tag
 }
 
 // A Reason says why a message was not taken at all.

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"countersign/device"
 )
 
 // The bounds of what a service asks its users to agree to.
@@ -53,7 +54,7 @@ func (k *configCheck) consent(path string, c ConsentConfig) {
 		} else {
 			seen[tag] = i
 		}
-		k.plainText(p+".text", string(t.Text), consentTextMost, "\n")
+		k.plainText(p+".text", strings.ReplaceAll(string(t.Text), "\n", " "), consentTextMost)
 		k.consentLabels(p+".options", t.Options, ids)
 	}
 }
@@ -86,26 +87,19 @@ func (k *configCheck) consentLabels(path string, labels map[string]string, ids [
 		if !slices.Contains(ids, id) {
 			k.fail(path+"."+shorten(id), "is none of consent.options", "add it there, or remove it here")
 		}
-		k.plainText(path+"."+shorten(id), labels[id], consentLabelMost, "")
+		k.plainText(path+"."+shorten(id), labels[id], consentLabelMost)
 	}
 }
 
 // plainText checks words for people: they are shown as they are, so that nothing of
 // them may be hidden.
-func (k *configCheck) plainText(path, text string, most int, breaks string) {
+func (k *configCheck) plainText(path, text string, most int) {
 	switch {
 	case strings.TrimSpace(text) == "":
 		k.fail(path, "is blank", "plain text, as users are to read it")
 	case utf8.RuneCountInString(text) > most:
 		k.fail(path, fmt.Sprintf("is longer than %d characters", most), "")
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return isHiddenRune(r) && !strings.ContainsRune(breaks, r) }):
+	case !utf8.ValidString(text) || device.HasHidden(text):
 		k.fail(path, "contains a control, hidden or text-direction character", "users see it as it is: letters and plain spaces only")
 	}
-}
-
-// isHiddenRune reports whether r is not seen, or changes how others are: all but what
-// joins or hyphenates letters.
-func isHiddenRune(r rune) bool {
-	const nonJoiner, joiner, softHyphen = 0x200C, 0x200D, 0xAD
-	return isTrickyRune(r) || unicode.Is(unicode.Cf, r) && r != nonJoiner && r != joiner && r != softHyphen
 }

@@ -204,7 +204,7 @@ func (n *Node) wire() {
 		Idempotency: n.store, Keys: n.keys, Devices: n.devices, Audit: recorder, Now: n.store.Now,
 	}
 	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Flows: n.cfg.OperationFlows(), Store: n.store, Repeats: n.store, Sessions: n.sessions,
-		Parties: n.parties, Guesses: n.store, Sends: n.store, Offline: n.store, Audit: recorder, Now: n.store.Now}
+		Parties: n.parties, Guesses: n.store, Sends: n.store, Offline: n.store, Terms: terms(n.cfg), Ledger: &operation.Ledger{Store: n.store, Audit: recorder, Now: n.store.Now}, Audit: recorder, Now: n.store.Now}
 	n.assess()
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
 		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,

@@ -7,6 +7,7 @@ import (
 
 	"countersign/device"
 	"countersign/oidc"
+	"countersign/operation"
 	"countersign/session"
 	"countersign/store"
 )
@@ -44,6 +45,25 @@ func party(s ServiceConfig, secret ServiceSecrets) session.RelyingParty {
 		p.SecretHash = sum[:]
 	}
 	return p
+}
+
+// terms are what the services ask their users to agree to.
+func terms(cfg Config) map[string]operation.Terms {
+	out := map[string]operation.Terms{}
+	for _, s := range cfg.Services {
+		if s.Consent.Version == "" {
+			continue
+		}
+		t := operation.Terms{Version: s.Consent.Version, Validity: s.Consent.Validity}
+		for _, o := range s.Consent.Options {
+			t.Options = append(t.Options, operation.Term(o))
+		}
+		for _, x := range s.Consent.Texts {
+			t.Texts = append(t.Texts, operation.TermsText{Language: x.Language, Text: string(x.Text), Options: x.Options})
+		}
+		out[s.ID] = t
+	}
+	return out
 }
 
 // usesOIDC says whether a service is a client of the OpenID Provider.

@@ -9,6 +9,7 @@ import (
 	"countersign/audit"
 	"countersign/crypto/keyring"
 	"countersign/device"
+	"countersign/operation"
 	"countersign/store"
 )
 
@@ -23,6 +24,7 @@ var ErrNoService = errors.New("server: no such service")
 type Tools struct {
 	Store    *store.Store
 	Registry *device.Registry
+	Ledger   *operation.Ledger // what users have agreed to
 	Keys     *store.SigningKeys
 
 	secrets Secrets
@@ -48,6 +50,7 @@ func OpenTools(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logge
 	recorder.to = audit.Tee(logSink{log}, t.stream)
 	t.audit = recorder
 	t.Registry = &device.Registry{Issuer: cfg.Issuer, Store: st, Enrolments: st, Audit: recorder, Now: st.Now}
+	t.Ledger = &operation.Ledger{Store: st, Audit: recorder, Now: st.Now}
 	if err := st.Prepare(ctx); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

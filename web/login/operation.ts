@@ -10,6 +10,7 @@ import { chooseLanguage, wishesOf } from '../sdk/src/element/texts.js';
 import type { Scene, View } from '../sdk/src/element/view.js';
 import type { LoginState, StateChange } from '../sdk/src/types.js';
 import { authnClient } from './authn.js';
+import { consentStyles } from './consent.js';
 import { makeFlow } from './flow.js';
 import type { DeviceLogin, Flow, Screen } from './flow.js';
 import { offlineStyles } from './offline.js';
@@ -39,7 +40,7 @@ function makePlace({ main, scene }: Page): { stage: Stage; show(view: View): voi
   const stage = makeStage(place);
   stage.speak(scene);
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(fieldStyles + reviewStyles + offlineStyles);
+  sheet.replaceSync(fieldStyles + reviewStyles + offlineStyles + consentStyles);
   place.shadowRoot?.adoptedStyleSheets.push(sheet);
   setInterval(() => stage.current?.tick?.(), 250);
   const show = (view: View): void => {

@@ -2,6 +2,7 @@
 import type { Scene, View } from '../sdk/src/element/view.js';
 import type { Answer, Authn, Method, Present } from './authn.js';
 import { byMessage } from './message.js';
+import { consent } from './consent.js';
 import { offline } from './offline.js';
 
 /** What a method of the page works with. */
@@ -29,4 +30,4 @@ export interface Course {
 export type Taker = (course: Course, step: Present) => Promise<void>;
 
 /** By the names of the methods. */
-export const takers: Readonly<Record<string, Taker>> = { message: byMessage, offline };
+export const takers: Readonly<Record<string, Taker>> = { consent, message: byMessage, offline };
