@@ -4,11 +4,14 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"countersign/crypto/p256"
 	"countersign/device"
+	"countersign/operation"
 	"countersign/session"
 
 	"github.com/labstack/echo/v4"
@@ -27,6 +30,7 @@ type DeviceRequest struct {
 // A DeviceList is the answer to list.
 type DeviceList struct {
 	Devices []DeviceEntry `json:"devices"`
+	Off     []string      `json:"off"` // the ways to approve that are switched off
 }
 
 // A DeviceEntry is one device of the phone's identity.
@@ -53,6 +57,11 @@ type RevokeResponse struct {
 // A LockResponse is the answer to lock.
 type LockResponse struct {
 	LockedUntil string `json:"lockedUntil"`
+}
+
+// A MethodsResponse is the answer to methods.
+type MethodsResponse struct {
+	Off []string `json:"off"`
 }
 
 // A CodeResponse is the answer to code.
@@ -92,6 +101,7 @@ func (h *Handler) mountDevices(e *echo.Echo) {
 		{device.CodeVerb, noArgument, h.code},
 		{device.RotateVerb, goodRotation, h.rotate},
 		{device.OfflineVerb, goodKey, h.agree},
+		{device.MethodsVerb, goodMethods, h.switchOff},
 	} {
 		e.POST("/device/"+string(v.verb), h.device(v), noStore)
 	}
@@ -165,6 +175,27 @@ func hours(q DeviceRequest) int {
 	return n
 }
 
+// goodMethods are methods that may be switched off, as they are signed: sorted, each
+// once, with a space between.
+func goodMethods(q DeviceRequest) error {
+	before := ""
+	for _, m := range methods(q) {
+		if m <= before || !slices.Contains(operation.Switchable(), operation.Method(m)) {
+			return malformed("argument")
+		}
+		before = m
+	}
+	return nil
+}
+
+// methods reads the argument of methods.
+func methods(q DeviceRequest) []string {
+	if text(q.Argument) == "" {
+		return nil
+	}
+	return strings.Split(*q.Argument, " ")
+}
+
 // goodRotation is goodKey of a key that signs.
 func goodRotation(q DeviceRequest) error {
 	if err := oneKey(q); err != nil {
@@ -204,7 +235,7 @@ func (q DeviceRequest) key() (p256.PublicKey, error) {
 
 func (h *Handler) listDevices(ctx context.Context, o device.Owner, _ DeviceRequest) (any, error) {
 	devices, err := h.Devices.Devices(ctx, o)
-	out := DeviceList{Devices: []DeviceEntry{}}
+	out := DeviceList{Devices: []DeviceEntry{}, Off: all(o.Identity.Off)}
 	for _, d := range devices {
 		out.Devices = append(out.Devices, DeviceEntry{DeviceID: string(d.ID), DeviceName: d.Name, Platform: d.Platform,
 			CreatedAt: d.CreatedAt.UTC().Format(time.RFC3339), Current: d.ID == o.Device.ID})
@@ -223,6 +254,11 @@ func (h *Handler) revoke(ctx context.Context, o device.Owner, q DeviceRequest) (
 func (h *Handler) lock(ctx context.Context, o device.Owner, q DeviceRequest) (any, error) {
 	until, err := h.Devices.Lock(ctx, o, hours(q))
 	return LockResponse{LockedUntil: until.UTC().Format(time.RFC3339)}, err
+}
+
+func (h *Handler) switchOff(ctx context.Context, o device.Owner, q DeviceRequest) (any, error) {
+	off := methods(q)
+	return MethodsResponse{Off: all(off)}, h.Devices.SwitchOff(ctx, o, off)
 }
 
 func (h *Handler) code(ctx context.Context, o device.Owner, _ DeviceRequest) (any, error) {

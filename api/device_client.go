@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,12 @@ func (p *Phone) Revoke(ctx context.Context, deviceID string) (RevokeResponse, er
 func (p *Phone) Lock(ctx context.Context, hours int) (LockResponse, error) {
 	var out LockResponse
 	return out, p.verb(ctx, device.LockVerb, strconv.Itoa(hours), &out)
+}
+
+// SwitchOff switches these methods off, and all others on.
+func (p *Phone) SwitchOff(ctx context.Context, methods []string) (MethodsResponse, error) {
+	var out MethodsResponse
+	return out, p.verb(ctx, device.MethodsVerb, strings.Join(slices.Sorted(slices.Values(methods)), " "), &out)
 }
 
 // NewCode makes a code with which one more phone can be enrolled.

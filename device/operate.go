@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"countersign/audit"
@@ -31,6 +32,21 @@ func (r *Registry) Unlock(ctx context.Context, id TokenID) error {
 		i.LockedUntil = time.Time{}
 		return i.SetStatus(Active)
 	})
+}
+
+// SetMethods switches these ways to approve of an identity off, sorted, and all others
+// on. ErrUnknown.
+func (r *Registry) SetMethods(ctx context.Context, id TokenID, off []string) error {
+	changed := false
+	_, err := r.Change(ctx, id, func(i Identity) (Identity, error) {
+		next := i.SwitchOff(off)
+		changed = next.Version != i.Version
+		return next, nil
+	})
+	if err != nil || !changed {
+		return err
+	}
+	return r.Audit.Record(ctx, audit.Event{Time: r.Now(), Kind: audit.MethodsChanged, Token: string(id), Detail: strings.Join(off, " ")})
 }
 
 // operate changes an identity, and records it if it did.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"countersign/audit"
@@ -81,6 +82,17 @@ func (r *Registry) Lock(ctx context.Context, o Owner, hours int) (time.Time, err
 	e := o.event(now, audit.IdentityLocked)
 	e.Detail = strconv.Itoa(hours) + "h"
 	return i.LockedUntil, r.Audit.Record(ctx, e)
+}
+
+// SwitchOff switches these ways to approve off, sorted, and all others on. ErrReplayed.
+func (r *Registry) SwitchOff(ctx context.Context, o Owner, methods []string) error {
+	_, changed, err := r.act(ctx, o, func(i Identity) (Identity, error) { return i.SwitchOff(methods), nil })
+	if err != nil || !changed {
+		return err
+	}
+	e := o.event(r.Now(), audit.MethodsChanged)
+	e.Detail = strings.Join(methods, " ")
+	return r.Audit.Record(ctx, e)
 }
 
 // OwnCode makes an enrolment code for another phone of the identity, good for as

@@ -21,11 +21,12 @@ const (
 	CodeVerb    Verb = "code"
 	RotateVerb  Verb = "rotate"
 	OfflineVerb Verb = "offline" // agrees on a secret for codes without a network
+	MethodsVerb Verb = "methods"
 	ListenVerb  Verb = "ws"
 )
 
 // VerbText is what a phone signs for a verb. Argument is the verb's: a name, a
-// device, hours, a key's thumbprint, or empty.
+// device, hours, a key's thumbprint, methods, or empty.
 func VerbText(v Verb, issuer string, token TokenID, id ID, argument string, timestamp int64, n Nonce) []byte {
 	return SignedText(DevicePurpose(v), issuer, string(token), string(id), argument, strconv.FormatInt(timestamp, 10), string(n))
 }
@@ -54,6 +55,17 @@ func (i Identity) Lock(until time.Time) Identity {
 		return i
 	}
 	i.LockedUntil = until
+	i.Version++
+	return i
+}
+
+// SwitchOff gives the identity with these ways to approve switched off, sorted, and no
+// others.
+func (i Identity) SwitchOff(methods []string) Identity {
+	if slices.Equal(i.Off, methods) {
+		return i
+	}
+	i.Off = slices.Clone(methods)
 	i.Version++
 	return i
 }

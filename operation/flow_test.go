@@ -190,5 +190,8 @@ func TestKinds(t *testing.T) {
 		if x.factor() != (m.kind() != 0) {
 			t.Errorf("%s: %v", m, m.kind())
 		}
+		if slices.Contains(Switchable(), m) != (x.factor() && m != ByPhone) {
+			t.Errorf("%s may be switched off, or may not", m)
+		}
 	}
 }

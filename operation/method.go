@@ -27,6 +27,10 @@ func methods() map[Method]method {
 	return map[Method]method{ByName: identify{}, ByPhone: handset{}, ByReview: review{}, ByMessage: sent{}, ByOffline: offline{}, ByConsent: consent{}}
 }
 
+// Switchable are the methods that a user may switch off: those that approve, but for the
+// phone, or nobody could approve any more.
+func Switchable() []Method { return []Method{ByMessage, ByOffline, ByPasskey} }
+
 // factor says whether a method proves one.
 func (m Method) factor() bool {
 	x, ok := methods()[m]

@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// An operation is what an operator's command does once Redis is reached.
-type operation func(ctx context.Context, cfg server.Config, t *server.Tools, args []string) error
+// A task is what an operator's command does once Redis is reached.
+type task func(ctx context.Context, cfg server.Config, t *server.Tools, args []string) error
 
 // operate makes a command that works on the records of the servers whose
 // configuration it is given.
-func operate(env *environment, cmd *cobra.Command, do operation) *cobra.Command {
+func operate(env *environment, cmd *cobra.Command, do task) *cobra.Command {
 	c := newConfiguration(env, cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, secrets, err := c.load(cmd)

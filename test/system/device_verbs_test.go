@@ -53,6 +53,7 @@ func verbBodies(t *testing.T, p *api.Phone) map[device.Verb]map[string]any {
 		device.CodeVerb:    rig.VerbBody(p, device.CodeVerb, "", now()),
 		device.RotateVerb:  rotateBody(p, newKey(t), now()),
 		device.OfflineVerb: offlineBody(t, p, now()),
+		device.MethodsVerb: rig.VerbBody(p, device.MethodsVerb, "message passkey", now()),
 	}
 }
 
@@ -153,6 +154,8 @@ func TestDeviceArguments(t *testing.T) {
 		device.RevokeVerb: {"", "a b", strings.Repeat("x", 65)},
 		device.LockVerb:   {"", "0", "721", "1.5", "-1", "+1", "01", "1h", " 1", "99999999999999999999"},
 		device.RotateVerb: {"", newKey(t).Public().Thumbprint()},
+		device.MethodsVerb: {" ", "device", "identify", "review", "consent", "telepathy", "passkey message", "message message", "message  passkey",
+			"message,passkey", " message", "message ", "Message"},
 	} {
 		for _, argument := range arguments {
 			body := rig.VerbBody(p, v, argument, now())
