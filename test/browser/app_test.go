@@ -223,3 +223,29 @@ func TestInstallable(t *testing.T) {
 		return nil
 	})
 }
+
+// A way to approve is switched off with the keyboard, and stays so.
+func TestWaysSwitched(t *testing.T) {
+	w := newWorld(t)
+	alice := w.enrol(newProfile(t))
+	alice.visit(w.proxy.url + "/authenticator#/devices")
+	on := func(method string) bool {
+		t.Helper()
+		await(alice.tab, "the switch of "+method, `!look.find('[data-testid="way-`+method+`"]').disabled`, isTrue)
+		return eval[bool](alice.tab, `look.find('[data-testid="way-`+method+`"]').checked`)
+	}
+	alice.seeElement(testid("way-passkey"))
+	if !on("passkey") || !on("message") {
+		t.Error("a way is off from the start")
+	}
+	alice.tabTo(testid("way-passkey")).keys(" ")
+	alice.see("A passkey: off.")
+	alice.audit("a way that is off")
+	alice.reload()
+	alice.seeElement(testid("way-passkey"))
+	if on("passkey") || !on("message") {
+		t.Error("not off after a reload, or another is")
+	}
+	alice.click(testid("way-passkey"))
+	alice.see("A passkey: on.")
+}

@@ -36,6 +36,12 @@ export interface Device {
   readonly current: boolean;
 }
 
+/** What the identity has: its devices, and the ways to approve that it has switched off. */
+export interface Listed {
+  readonly devices: readonly Device[];
+  readonly off: readonly string[];
+}
+
 /** What is put into an enrolment. The code may be empty where the server lets anybody in. */
 export interface Enrolling {
   readonly issuer: string;
@@ -68,10 +74,12 @@ export interface Client {
   sealVerify(signer: Signer, claimed: Claimed, choice: Choice): Promise<Sealed>;
   deliver<T>(sealed: Sealed): Promise<T>;
   correctClock(error: unknown): boolean;
-  list(signer: Signer): Promise<readonly Device[]>;
+  list(signer: Signer): Promise<Listed>;
   rename(signer: Signer, name: string): Promise<{ deviceName: string }>;
   revoke(signer: Signer, deviceId: string): Promise<unknown>;
   lock(signer: Signer, hours: number): Promise<{ lockedUntil: string }>;
+  /** Switches these ways to approve off, and all others on. */
+  switchOff(signer: Signer, methods: readonly string[]): Promise<{ off: readonly string[] }>;
   newCode(signer: Signer): Promise<{ enrollmentCode: string; expiresAt: string }>;
   /** Puts `next` in the place of the key. Both sign, so that nobody can put in a key that he does not have. */
   rotate(signer: Signer, next: CryptoKeyPair): Promise<unknown>;
@@ -106,10 +114,11 @@ export function createClient(options: SendingOptions): Client {
       const { lines, members } = verification(claimed, s.tokenId, s.deviceId, choice);
       return sealAs(s, '/auth/verify', 'verify', lines, members);
     },
-    list: async (s) => (await verb<{ devices: Device[] }>(s, 'list', '')).devices,
+    list: async (s) => ({ off: [], ...(await verb<Partial<Listed> & Pick<Listed, 'devices'>>(s, 'list', '')) }), // a server of before tells no ways
     rename: (s, name) => verb(s, 'rename', name),
     revoke: (s, deviceId) => verb(s, 'revoke', deviceId),
     lock: (s, hours) => verb(s, 'lock', String(hours)),
+    switchOff: (s, methods) => verb(s, 'methods', [...methods].sort().join(' ')),
     newCode: (s) => verb(s, 'code', ''),
     rotate: async (s, next) => {
       const publicKeyJwk = await publicJWK(next.publicKey);

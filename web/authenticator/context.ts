@@ -197,7 +197,7 @@ function createEnrolments({ issuer, store, state }: Surroundings, update: (news:
 /** Notices devices that join the identity, also while this app is closed. */
 function createLookout({ client, say }: Surroundings, asMe: App['asMe'], change: App['change']) {
   const lookAtDevices = async (): Promise<void> => {
-    const devices = await asMe((me) => client.list(me));
+    const { devices } = await asMe((me) => client.list(me));
     await change(async (present) => {
       const strangers = present.known === undefined ? [] : devices.filter((d) => !d.current && !present.known?.includes(d.deviceId));
       return { ...present, known: devices.map((d) => d.deviceId), news: withNews(present, strangers) };

@@ -5,7 +5,7 @@
  */
 
 /** The verbs of the device interface. `push` is not among them: this app is reached while it is open, without a vendor. */
-export type Verb = 'list' | 'rename' | 'revoke' | 'lock' | 'code' | 'rotate' | 'offline';
+export type Verb = 'list' | 'rename' | 'revoke' | 'lock' | 'code' | 'rotate' | 'offline' | 'methods';
 
 /** What a text is signed for; the first line says it. */
 export type Purpose = 'enroll' | 'pending' | 'claim' | 'verify' | `device-${Verb}` | 'device-ws';

@@ -8,8 +8,9 @@ import { actionButton, confirmed, h, isolated, linkButton } from '../dom.js';
 import { explain, localTime } from '../words.js';
 import { carePart } from './care.js';
 import { cleanName } from './enrol.js';
+import { waysPart } from './ways.js';
 
-/** The list of devices, with the care of this one below. */
+/** The list of devices, with the ways to approve and the care of this one below. */
 export function devicesScreen(app: App): Screen {
   const error = h('p', { class: 'error', role: 'alert', 'data-testid': 'error' });
   const status = h('p', { class: 'help', role: 'status', 'data-testid': 'status' }, 'Asking the login server…');
@@ -24,7 +25,8 @@ export function devicesScreen(app: App): Screen {
     }
   };
   const load = async (): Promise<string> => {
-    const devices = await app.asMe((me) => app.client.list(me));
+    const { devices, off } = await app.asMe((me) => app.client.list(me));
+    ways.show(off);
     list.replaceChildren(...devices.map((device) => deviceItem(app, device, (act) => run(async () => {
       const done = await act();
       if (app.state.enrolment !== undefined) await load();
@@ -32,10 +34,11 @@ export function devicesScreen(app: App): Screen {
     }))));
     return '';
   };
+  const ways = waysPart(app, run);
   void run(load);
   return {
     title: 'Your devices',
-    body: [h('p', {}, 'Each of these can approve for you.'), h('p', { class: 'help' }, 'Your Countersign id, for pages that ask for it: ', isolated(app.me().tokenId)), status, error, list, ...carePart(app, run), linkButton('#/', 'Back', { class: 'button wide' })],
+    body: [h('p', {}, 'Each of these can approve for you.'), h('p', { class: 'help' }, 'Your Countersign id, for pages that ask for it: ', isolated(app.me().tokenId)), status, error, list, ways.section, ...carePart(app, run), linkButton('#/', 'Back', { class: 'button wide' })],
   };
 }
 

@@ -22,14 +22,16 @@ test('enrol sends the public key alone and signs its thumbprint', async () => {
 });
 
 test('every verb signs its own lines', async () => {
-  const { client, seen, texts } = fakeServer(({ path }) => ({ ok: path === '/device/list' ? { devices: [] } : {} }));
+  const { client, seen, texts } = fakeServer(({ path }) => ({ ok: path === '/device/list' ? { devices: [], off: [] } : {} }));
   const me = await vectorSigner();
   await client.list(me);
   await client.rename(me, 'Alice’s phone ✓');
   await client.revoke(me, 'dev_x');
   await client.lock(me, 24);
   await client.newCode(me);
-  const wanted = [['list', ''], ['rename', 'Alice’s phone ✓'], ['revoke', 'dev_x'], ['lock', '24'], ['code', '']];
+  await client.switchOff(me, ['passkey', 'message']);
+  await client.switchOff(me, []);
+  const wanted = [['list', ''], ['rename', 'Alice’s phone ✓'], ['revoke', 'dev_x'], ['lock', '24'], ['code', ''], ['methods', 'message passkey'], ['methods', '']];
   for (const [i, [verb, argument]] of wanted.entries()) {
     const { path, body } = seen[i] ?? assert.fail();
     assert.equal(path, `/device/${verb}`);
