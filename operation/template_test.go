@@ -19,10 +19,11 @@ func TestTemplateCheck(t *testing.T) {
 		want     []string
 	}{
 		{Template{Flow: "two"}, nil},
-		{Template{Flow: "two", Expiry: 30 * time.Second, Attempts: 20, Factors: 2}, nil},
+		{Template{Flow: "two", Expiry: 30 * time.Second, Attempts: 20, Factors: 1}, nil},
 		{Template{Flow: "two", Expiry: 24 * time.Hour, Attempts: 1, Factors: 1}, nil},
-		{Template{Flow: "two", Expiry: 29 * time.Second, Attempts: 21, Factors: 3}, []string{"expiry: must be 30s to 24h", "attempts: must be 1 to 20", "factors: the flow can be gone through with 2 of 3 factors"}},
+		{Template{Flow: "two", Expiry: 29 * time.Second, Attempts: 21, Factors: 3}, []string{"expiry: must be 30s to 24h", "attempts: must be 1 to 20", "factors: the flow can be gone through with 1 of 3 factors"}},
 		{Template{Flow: "two", Expiry: 25 * time.Hour, Attempts: -1, Factors: -1}, []string{"expiry: must be 30s to 24h", "attempts: must be 1 to 20", "factors: must be 1 to 16"}},
+		{Template{Flow: "two", Factors: 2}, []string{"factors: the flow can be gone through with 1 of 2 factors"}}, // a phone, twice
 		{Template{Flow: "short", Factors: 2}, []string{"factors: the flow can be gone through with 1 of 2 factors"}},
 		{Template{Flow: "nowhere"}, []string{`name: there is no operation "nowhere"`}},
 		{Template{Flow: "bad", Factors: 2}, nil}, // told of the flow

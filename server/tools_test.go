@@ -6,9 +6,11 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"countersign/crypto/keyring"
 	"countersign/device"
+	"countersign/operation"
 	"countersign/store"
 	"countersign/test/redistest"
 
@@ -109,5 +111,25 @@ func TestToolsRefuse(t *testing.T) {
 	cfg.Redis.Mode = "embedded"
 	if _, err := OpenTools(t.Context(), cfg, Secrets{}, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrEmbedded) {
 		t.Errorf("tools of an embedded redis: %v", err)
+	}
+}
+
+// TestToolsConsents: an operator ends what a user has agreed to, once.
+func TestToolsConsents(t *testing.T) {
+	tools := openTools(t, redistest.Start(t).URL())
+	defer tools.Close()
+	ctx, alice := t.Context(), device.NewTokenID()
+	c := operation.Consent{Service: "demo", Version: "1", GrantedAt: tools.Store.Now(), Until: tools.Store.Now().Add(time.Hour)}
+	if err := tools.Store.SwapConsent(ctx, alice, c, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		c, err := tools.Ledger.Revoke(ctx, alice, "demo", operation.ByAdmin)
+		if err != nil || c.InForce(tools.Store.Now()) || len(c.History) != 1 || c.History[0].By != operation.ByAdmin {
+			t.Errorf("%+v, %v", c, err)
+		}
+	}
+	if c, err := tools.Ledger.Of(ctx, alice, "shop"); err != nil || c.Given() {
+		t.Errorf("at another service: %+v, %v", c, err)
 	}
 }

@@ -27,7 +27,7 @@ func (f *methodFlags) given() bool { return len(f.off)+len(f.on) > 0 }
 func (f *methodFlags) apply(before []string) (off []string, err error) {
 	for _, m := range slices.Concat(f.off, f.on) {
 		if !slices.Contains(operation.Switchable(), operation.Method(m)) {
-			return nil, hint(failf("%s cannot be switched off or on", plain(m)), "one of "+switchable())
+			return nil, hint(failf("%s cannot be switched off or on", plain(m)), "one of %s", switchable())
 		}
 		if slices.Contains(f.off, m) && slices.Contains(f.on, m) {
 			return nil, failf("%s is to be both off and on", plain(m))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"time"
 
 	"countersign/device"
 	"countersign/operation"
@@ -38,7 +39,7 @@ them: what was done with it stays, and the next operation there asks again.`,
 				return err
 			}
 			if c.Given() {
-				list = append(list, viewConsent(c, s, t))
+				list = append(list, viewConsent(c, s, t.Store.Now()))
 			}
 		}
 		if !known {
@@ -66,8 +67,7 @@ type consentView struct {
 	RevokedAt  string   `json:"revokedAt,omitempty"`
 }
 
-func viewConsent(c operation.Consent, s server.ServiceConfig, t *server.Tools) consentView {
-	now := t.Store.Now()
+func viewConsent(c operation.Consent, s server.ServiceConfig, now time.Time) consentView {
 	state := "over"
 	switch {
 	case !c.RevokedAt.IsZero():
