@@ -1,6 +1,7 @@
 package server
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -73,5 +74,27 @@ func TestConsentMistakes(t *testing.T) {
 	found := problems(t, Source{File: "c.yaml", Content: []byte(consenting("      {version: 'a b', validity: 1s, options: [{id: A}], texts: [{language: x, text: ' ', options: {b: ''}}]}\n"))})
 	if len(found) != 8 {
 		t.Errorf("%d faults:\n%v", len(found), found)
+	}
+}
+
+// The example in docs/relying-parties.md is a good one.
+func TestConsentOfTheDocuments(t *testing.T) {
+	page, err := os.ReadFile("../docs/relying-parties.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "### And has its users agree")
+	_, example, _ = strings.Cut(example, "```yaml\n")
+	example, _, found := strings.Cut(example, "```")
+	if !found {
+		t.Fatal("docs/relying-parties.md has no consent")
+	}
+	header, _, _ := strings.Cut(minimal, "services:")
+	cfg, err := Load(Source{File: "c.yaml", Content: []byte(header + "\n" + example)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := cfg.Services[0].Consent; c.Version != "2026-01" || len(c.Texts) != 2 || cfg.OperationFlows()["login"].String() != "identify > device > consent" {
+		t.Errorf("%+v", c)
 	}
 }
