@@ -58,12 +58,12 @@ func (c Consent) InForce(now time.Time) bool {
 // grant gives the consent that agreeing to terms leads to.
 func (c Consent) grant(t Terms, options []string, in ID, now time.Time) Consent {
 	now = now.Truncate(time.Millisecond)
-	change := Prolonged
+	next, change := c, Prolonged
 	if !c.Holds(t.Version, now) {
-		change, c.GrantedAt = Granted, now
+		change, next.GrantedAt = Granted, now
 	}
-	c.Version, c.Options, c.Until, c.RevokedAt = t.Version, options, now.Add(t.Validity).Truncate(time.Second), time.Time{}
-	return c.note(ConsentEntry{At: now, Change: change, Version: t.Version, Options: options, Operation: in})
+	next.Version, next.Options, next.Until, next.RevokedAt = t.Version, options, now.Add(t.Validity).Truncate(time.Second), time.Time{}
+	return next.note(ConsentEntry{At: now, Change: change, Version: t.Version, Options: options, Operation: in})
 }
 
 // revoke gives the consent without what was agreed to; one that is not in force is

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"countersign/crypto/keyring"
 	"countersign/device"
 	"countersign/operation"
 )
@@ -91,12 +92,8 @@ func (st *Store) ResealConsents(ctx context.Context) (int, error) {
 		if failed(err) {
 			return unavailable(err)
 		}
-		version, body, err := splitVersion(value)
-		if err != nil {
-			return nil // whoever asks for it is alarmed
-		}
-		plain, secret, err := open(st.Master, key, version, time.Time{}, []byte(body))
-		if err != nil || secret == st.Master.First() {
+		plain, version, old := st.resealable(key, value)
+		if !old {
 			return nil
 		}
 		count.Add(1)
@@ -106,6 +103,17 @@ func (st *Store) ResealConsents(ctx context.Context) (int, error) {
 		return nil // somebody has just written it, under the first
 	})
 	return int(count.Load()), err
+}
+
+// resealable opens a record that is sealed under another master secret than the first;
+// old is false if it is not, also if it does not open: whoever asks for it is alarmed.
+func (st *Store) resealable(key, value string) (plain []byte, version uint64, old bool) {
+	version, body, err := splitVersion(value)
+	var secret keyring.SecretID
+	if err == nil {
+		plain, secret, err = open(st.Master, key, version, time.Time{}, []byte(body))
+	}
+	return plain, version, err == nil && secret != st.Master.First()
 }
 
 // consentSchema is the version of the layout below.
