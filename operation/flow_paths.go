@@ -26,7 +26,7 @@ func (m Method) kind() kinds {
 		return messageKind
 	case ByPasskey:
 		return passkeyKind
-	case ByName, ByReview, ByConsent:
+	case ByName, ByReview, ByConsent, sends:
 	}
 	return 0
 }
