@@ -63,6 +63,10 @@ const (
 	DeviceRevoked   Kind = "device.revoked"
 	EnrolmentCoded  Kind = "enrolment.code_made"
 
+	PasskeyAdded   Kind = "passkey.added"
+	PasskeyRemoved Kind = "passkey.removed"
+	PasskeyRefused Kind = "passkey.refused" // the detail says why
+
 	KeyRotated      Kind = "key.rotated"
 	RecordTampered  Kind = "record.tampered"
 	RequestsLimited Kind = "requests.limited"
@@ -77,6 +81,7 @@ func Kinds() []Kind {
 		NoticeTaken, NoticeFailed,
 		CodeAsked, CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked,
 		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceAgreed, DeviceRevoked, EnrolmentCoded,
+		PasskeyAdded, PasskeyRemoved, PasskeyRefused,
 		KeyRotated, RecordTampered, RequestsLimited,
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"countersign/audit"
 	"countersign/device"
+	"countersign/passkey"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
@@ -262,14 +263,17 @@ func (k *keeper) live(ctx context.Context, g *goidc.Grant) (*goidc.Grant, error)
 }
 
 // mayLogIn says whether an identity is there, and neither revoked nor locked, and
-// still has the phone that approved: what a thief approved ends with the phone. by is
-// empty if none had a part in it.
+// still has the phone or passkey that approved: what a thief approved ends with it. by
+// is empty if neither had a part in it.
 func (p *Provider) mayLogIn(ctx context.Context, id device.TokenID, by device.ID) (bool, error) {
 	i, err := p.Identities.Identity(ctx, id)
 	if errors.Is(err, device.ErrUnknown) {
 		return false, nil
 	}
 	_, has := i.Device(by)
+	if err == nil && passkey.Names(by) {
+		has, err = p.Passkeys.Holds(ctx, id, by)
+	}
 	return err == nil && (has || by == "") && i.Status == device.Active && i.LockedAt(p.Now()) == nil, err
 }
 

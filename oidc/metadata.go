@@ -50,7 +50,7 @@ type Metadata struct {
 
 // acrs are the ways in which a login may have been approved.
 func acrs() []string {
-	return []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR, operation.Offline}
+	return []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR, operation.Offline, operation.PasskeyACR}
 }
 
 // Metadata tells clients what there is.

@@ -17,6 +17,7 @@ import (
 	"countersign/device"
 	"countersign/notify"
 	"countersign/operation"
+	"countersign/passkey"
 	"countersign/session"
 	"countersign/web"
 	"countersign/web/cookie"
@@ -49,6 +50,7 @@ type Provider struct {
 		Ring() keyring.Ring
 	}
 	Operations Operations
+	Passkeys   *passkey.Service
 	Identities interface {
 		Identity(ctx context.Context, id device.TokenID) (device.Identity, error)
 	}
@@ -161,7 +163,7 @@ func (p *Provider) options() []provider.Option {
 		provider.WithUserInfoClaims(userinfoClaims), provider.WithJWTIDFunc(random), provider.WithGrantIDFunc(random), provider.WithAuthnSessionIDFunc(random),
 		provider.WithSubIdentifierTypes(goidc.SubIdentifierPublic, goidc.SubIdentifierPairwise), provider.WithPairwiseSubject(p.subject),
 		provider.WithScopes(libraryScopes()...), provider.WithOpenIDScopeRequired(),
-		provider.WithACRs(session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR, operation.Offline),
+		provider.WithACRs(session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR, operation.Offline, operation.PasskeyACR),
 		provider.WithDisplayValues(goidc.DisplayValuePage, goidc.DisplayValuePopup, goidc.DisplayValueTouch, goidc.DisplayValueWAP),
 		provider.WithAuthSessionLifetime(seconds(requestLife)), provider.WithPolicies(goidc.NewPolicy("login", always, p.authenticate)),
 		provider.WithErrorHandler(remember), provider.WithErrorRenderer(p.showError),

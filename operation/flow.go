@@ -51,13 +51,14 @@ const (
 )
 
 // usual is what follows a result by a method unless a step says otherwise. Who types
-// too many wrong codes in a page has that method off, and no other: anybody may.
+// too many wrong codes in a page, or has no passkey that is good, has that method off,
+// and no other: anybody may.
 func usual(by Method, r StepResult) []Target {
 	_, typed := methods()[by].(typed)
 	switch {
 	case r == Confirmed:
 		return []Target{ToNext}
-	case r == AuthFailed, r == AuthMethodFailed && typed:
+	case r == AuthFailed, r == AuthMethodFailed && (typed || by == ByPasskey):
 		return []Target{ToAgain}
 	default: // Canceled, AuthMethodFailed
 		return []Target{ToFail}
@@ -77,6 +78,13 @@ func (f Flow) step(name Step) (FlowStep, bool) {
 func (f Flow) pages() bool {
 	return slices.ContainsFunc(f.Steps, func(s FlowStep) bool {
 		return slices.ContainsFunc(s.Ways, func(w Way) bool { return w.Method != ByName && w.Method != ByPhone && w.Method != ByReview })
+	})
+}
+
+// Has says whether some step lists one of the methods.
+func (f Flow) Has(ms ...Method) bool {
+	return slices.ContainsFunc(f.Steps, func(s FlowStep) bool {
+		return slices.ContainsFunc(s.Ways, func(w Way) bool { return slices.Contains(ms, w.Method) })
 	})
 }
 

@@ -101,6 +101,10 @@ func (f Flow) checkWay(at string, i, j int, w Way, fail failer) {
 		fail(at, "review is a step by itself", "its choices are the methods of the step after it")
 	case w.Method == ByConsent && len(s.Ways) > 1:
 		fail(at, "consent is a step by itself", "nobody agrees by another method")
+	case w.Method == ByPasskeyAdd && len(s.Ways) > 1:
+		fail(at, "passkey_add is a step by itself", "it proves nothing, so nothing stands in for it")
+	case w.Method == ByPasskeyAdd && f.phoneless()[s.Name]:
+		fail(at, "passkey_add can be come to without a phone", "a step before it, on every way, that device alone takes")
 	case w.Method == ByReview && !f.provesNext(s.Name):
 		fail(at, "review needs a step after it whose methods it shows", "such as device")
 	}

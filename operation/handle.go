@@ -154,7 +154,7 @@ func (v view) decide(ctx context.Context, m Message) (plan, error) {
 			return x.start(ctx, v, m)
 		}
 	case Verify:
-		if x, ok := v.offered(m.method()); ok {
+		if x, ok := v.offered(v.answers(m)); ok {
 			return x.verify(ctx, v, m)
 		}
 	case Complete, Failure: // answers, no requests
@@ -167,8 +167,17 @@ func (v view) decide(ctx context.Context, m Message) (plan, error) {
 func (v view) offered(m Method) (method, bool) {
 	x, known := methods()[m]
 	_, listed := v.step.way(m)
-	beside := m == ByPhone && v.mayScan() || m == ByName && v.mayRename()
+	beside := m == ByPhone && v.identifiesBy(ByPhone) || m == ByPasskey && v.mayProve() || m == ByName && v.mayRename()
 	return x, known && (listed || beside) && !slices.Contains(v.o.Closed, m) && !v.off(m)
+}
+
+// answers is the method that an answer of the page is for: authenticators write of
+// passkeys and of new ones alike.
+func (v view) answers(m Message) Method {
+	if _, adds := v.step.way(ByPasskeyAdd); adds && m.method() == ByPasskey {
+		return ByPasskeyAdd
+	}
+	return m.method()
 }
 
 // begin starts the session of a device step. It is the same whether or not there

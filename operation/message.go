@@ -45,6 +45,8 @@ const (
 	ByOffline Method = "offline" // a code that a phone without a network shows
 	ByConsent Method = "consent" // the user agrees to a text
 	ByPasskey Method = "passkey" // WebAuthn
+
+	ByPasskeyAdd Method = "passkey_add" // a new passkey, after a phone has approved
 )
 
 // A Message is what a page sends. Only what the type and the method need is
@@ -57,7 +59,7 @@ type Message struct {
 	Scan      bool            // start device: whoever scans
 	OTP       string          // verify message
 	Code      string          // verify offline
-	Assertion []byte          // verify passkey: JSON, as the browser gave it
+	Assertion []byte          // verify passkey, passkey_add: JSON, as the browser gave it
 	Options   map[string]bool // verify consent: what was ticked
 }
 

@@ -24,7 +24,8 @@ type method interface {
 
 // methods are all there are.
 func methods() map[Method]method {
-	return map[Method]method{ByName: identify{}, ByPhone: handset{}, ByReview: review{}, ByMessage: sent{}, ByOffline: offline{}, ByConsent: consent{}}
+	return map[Method]method{ByName: identify{}, ByPhone: handset{}, ByReview: review{}, ByMessage: sent{}, ByOffline: offline{}, ByConsent: consent{},
+		ByPasskey: passkeys{}, ByPasskeyAdd: addPasskey{}}
 }
 
 // Switchable are the methods that a user may switch off: those that approve, but for the

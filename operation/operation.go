@@ -128,7 +128,7 @@ const historyMost = 64
 // An Approval is what was approved, and how.
 type Approval struct {
 	Token  device.TokenID // the identity itself, never pairwise
-	Device device.ID      // empty: without a phone
+	Device device.ID      // the phone's, or the name of a passkey; empty: neither
 	AMR    []string
 	ACR    string
 	At     time.Time

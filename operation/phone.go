@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 
+	"countersign/passkey"
 	"countersign/session"
 )
 
@@ -116,6 +117,9 @@ func (svc *Service) approved(v view) (*Approval, error) {
 	return a.beside(v.o.Approval)
 }
 
+// byPhone says whether a phone has approved.
+func (a *Approval) byPhone() bool { return a.Device != "" && !passkey.Names(a.Device) }
+
 // beside is an approval that comes after another of the same operation.
 func (a *Approval) beside(before *Approval) (*Approval, error) {
 	if before == nil {
@@ -132,7 +136,7 @@ func (a *Approval) beside(before *Approval) (*Approval, error) {
 	if a.Proof == nil {
 		a.Proof = before.Proof
 	}
-	if a.Device == "" {
+	if a.Device == "" || before.byPhone() && !a.byPhone() {
 		a.Device = before.Device
 	}
 	return a, nil

@@ -11,6 +11,7 @@ import (
 
 	"countersign/audit"
 	"countersign/device"
+	"countersign/passkey"
 	"countersign/session"
 )
 
@@ -30,6 +31,9 @@ type Service struct {
 	Offline  device.OfflineKeys
 	Terms    map[string]Terms // by service, of those that ask their users to agree
 	Ledger   *Ledger          // what they have agreed to
+	// Passkeys checks those of the step passkey; nil: there can be none for this
+	// issuer.
+	Passkeys *passkey.Service
 	Audit    audit.Recorder
 	Now      func() time.Time
 }

@@ -37,6 +37,7 @@ type asked struct {
 	counted int // how many codes have counted with the one it brings; 0: it has not
 	risks   map[Occasion]Risk
 	sent    bool // whether the letter that it asks for has counted
+	used    bool // what an authenticator has sent was good, and is spent
 }
 
 // at is the view of another state of the operation.
@@ -132,26 +133,33 @@ func (v view) ways() []Offer {
 	return out
 }
 
-// beside are methods of a neighbouring step that can be taken in this one: scanning,
-// which identifies too; and another name, as long as nobody has proven to be who
-// they are.
-func (v view) beside() []Method {
-	switch {
-	case v.mayScan() && v.scans:
-		return []Method{ByPhone}
-	case !v.identifies() && v.mayRename():
-		return []Method{ByName}
+// beside are methods of a neighbouring step that can be taken in this one: scanning
+// and passkeys, which identify too; and another name, as long as nobody has proven to
+// be who they are.
+func (v view) beside() (out []Method) {
+	if v.identifiesBy(ByPhone) && v.scans {
+		out = append(out, ByPhone)
 	}
-	return nil
+	if v.mayProve() && !slices.Contains(v.o.Closed, ByPasskey) && (passkeys{}).open(v) {
+		out = append(out, ByPasskey)
+	}
+	if !v.identifies() && v.mayRename() {
+		out = append(out, ByName)
+	}
+	return out
 }
 
-// mayScan says whether a phone may take the step that asks who it is, together with
-// the one after it.
-func (v view) mayScan() bool {
+// identifiesBy says whether a method may take the step that asks who it is, together
+// with the one after it.
+func (v view) identifiesBy(m Method) bool {
 	n, _ := v.flow.next(v.step.Name)
-	_, phones := n.way(ByPhone)
-	return v.identifies() && phones
+	_, takes := n.way(m)
+	return v.identifies() && takes
 }
+
+// mayProve says whether a passkey may: not for an operation that is about something,
+// which nobody has seen yet.
+func (v view) mayProve() bool { return v.identifiesBy(ByPasskey) && v.o.Data == "" }
 
 // mayRename says whether the user may still tell another name: in the step after
 // the one that asks for it.
@@ -164,7 +172,11 @@ func (v view) mayRename() bool {
 // remaining is how often a method can still be tried; -1: as often as one likes.
 func (v view) remaining(m Method) int {
 	most := methods()[m].tries()
-	w, _ := v.step.way(m)
+	w, listed := v.step.way(m)
+	if !listed && v.identifies() {
+		n, _ := v.flow.next(v.step.Name) // it takes both
+		w, _ = n.way(m)
+	}
 	if w.Attempts > 0 {
 		most = w.Attempts
 	}
@@ -221,6 +233,9 @@ func (v view) settled(m Message, by Method, how StepResult, why cause) plan {
 	}
 	from := next.Step
 	next.Result, next.Step = v.flow.after(from, by, how, v.at(next).open)
+	if why == causeExpired && next.Step == from { // its time is up, by whatever it could still be taken
+		next.Result = Failed
+	}
 	v.rise(&next, Occasion{from, by, how})
 	if next.Result == Failed {
 		next.Reason = string(reason(how, why))

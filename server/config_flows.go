@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"countersign/operation"
+	"countersign/passkey"
 )
 
 // OperationFlows are the flows that operations go through: those built in, and
@@ -57,6 +58,9 @@ func (k *configCheck) flows() {
 			k.fail(at, x.What, x.Hint)
 		}
 		k.methodsThere(path, f)
+		if _, named := passkey.SiteOf(k.cfg.Issuer); k.cfg.Issuer != "" && !named && f.Has(operation.ByPasskey, operation.ByPasskeyAdd) {
+			k.fail(path, "has passkeys, which there are for names of hosts alone", "give issuer a name, such as http://localhost:8080")
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"countersign/oidc"
 	"countersign/operation"
 	"countersign/operation/form"
+	"countersign/passkey"
 	"countersign/session"
 	"countersign/store"
 	"countersign/web"
@@ -68,6 +69,7 @@ type Node struct {
 	sessions   *session.Service
 	operations *operation.Service
 	devices    *device.Registry
+	passkeys   *passkey.Service
 	hub        *ws.Hub
 	phones     *ws.Phones
 	stomp      *ws.Notices
@@ -206,8 +208,12 @@ func (n *Node) wire() {
 	n.operations = &operation.Service{Issuer: n.cfg.Issuer, Flows: n.cfg.OperationFlows(), Store: n.store, Repeats: n.store, Sessions: n.sessions,
 		Parties: n.parties, Guesses: n.store, Sends: n.store, Offline: n.store, Terms: terms(n.cfg), Ledger: &operation.Ledger{Store: n.store, Audit: recorder, Now: n.store.Now}, Audit: recorder, Now: n.store.Now}
 	n.assess()
+	n.passkeys = &passkey.Service{Store: n.store, Audit: recorder, Now: n.store.Now}
+	if site, ok := passkey.SiteOf(n.cfg.Issuer); ok {
+		n.passkeys.Site, n.operations.Passkeys = site, n.passkeys
+	}
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
-		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
+		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Passkeys: n.passkeys, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
 	letters := &gateway.Gateway{URL: n.cfg.Message.URL, Secret: n.secrets.Message, Say: n.pages.Say, Now: n.store.Now}
 	couriers := n.provider.Couriers()

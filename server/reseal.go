@@ -7,7 +7,7 @@ import (
 	"countersign/device"
 )
 
-// reseal seals every identity, and what users have agreed to, anew when more than one master secret is
+// reseal seals every identity, its passkeys, and what users have agreed to, anew when more than one master secret is
 // configured, so that the older ones can be taken away. Signing keys and
 // service keys are sealed anew when they are loaded; sessions end by themselves.
 func (n *Node) reseal(ctx context.Context) {
@@ -16,11 +16,15 @@ func (n *Node) reseal(ctx context.Context) {
 	}
 	count := 0
 	err := n.store.Identities(ctx, func(i device.Identity) error {
-		if !i.Resealable {
-			return nil
+		done, err := n.passkeys.Reseal(ctx, i.ID)
+		if err != nil || !i.Resealable {
+			if done {
+				count++
+			}
+			return err
 		}
 		count++
-		_, err := n.devices.Change(ctx, i.ID, func(i device.Identity) (device.Identity, error) {
+		_, err = n.devices.Change(ctx, i.ID, func(i device.Identity) (device.Identity, error) {
 			i.Version++
 			return i, nil
 		})

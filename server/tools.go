@@ -10,6 +10,7 @@ import (
 	"countersign/crypto/keyring"
 	"countersign/device"
 	"countersign/operation"
+	"countersign/passkey"
 	"countersign/store"
 )
 
@@ -25,6 +26,7 @@ type Tools struct {
 	Store    *store.Store
 	Registry *device.Registry
 	Ledger   *operation.Ledger // what users have agreed to
+	Passkeys *passkey.Service
 	Keys     *store.SigningKeys
 
 	secrets Secrets
@@ -51,6 +53,7 @@ func OpenTools(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logge
 	t.audit = recorder
 	t.Registry = &device.Registry{Issuer: cfg.Issuer, Store: st, Enrolments: st, Audit: recorder, Now: st.Now}
 	t.Ledger = &operation.Ledger{Store: st, Audit: recorder, Now: st.Now}
+	t.Passkeys = &passkey.Service{Store: st, Audit: recorder, Now: st.Now}
 	if err := st.Prepare(ctx); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
@@ -66,6 +69,15 @@ func (t *Tools) Close() error {
 	defer cancel()
 	t.stream.Flush(ctx)
 	return t.Store.Close()
+}
+
+// Revoke ends an identity for good, with its devices, and then takes its passkeys
+// away, none of which counts any more. It may be repeated. device.ErrUnknown.
+func (t *Tools) Revoke(ctx context.Context, id device.TokenID) error {
+	if err := t.Registry.Revoke(ctx, id); err != nil {
+		return err
+	}
+	return t.Passkeys.Clear(ctx, id)
 }
 
 // Unlock lifts every lock of an identity and its devices, and forgets the wrong

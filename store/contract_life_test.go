@@ -8,6 +8,7 @@ import (
 
 	"countersign/audit"
 	"countersign/device"
+	"countersign/passkey"
 	"countersign/session"
 	"countersign/ws"
 
@@ -70,6 +71,8 @@ func workout(r *rig) {
 	check(t, a.Record(ctx, audit.Event{Kind: audit.CodeWrong}))
 	a.Flush(ctx)
 	r.flushCensus(ctx)
+	check(t, r.SwapWallet(ctx, passkey.Wallet{}, wallet(alice.ID)))
+	check(t, r.CountPasskey(ctx, address(1)))
 }
 
 // approvedFor leaves an operation of a back end that somebody has approved, and that
@@ -126,7 +129,8 @@ func keysEnd(t *testing.T, b backend) {
 		kinds[kind]++
 		left, err := r.db.PTTL(t.Context(), name).Result()
 		check(t, err)
-		lasting := kind == "identity" || kind == "device key" || kind == "signing keys" || kind == "service" || kind == "audit"
+		lasting := kind == "identity" || kind == "device key" || kind == "signing keys" || kind == "service" || kind == "audit" ||
+			kind == "passkeys" || kind == "passkey handle"
 		if lasting != (left == -1) && (kind != "device key" || left <= 0) {
 			t.Errorf("%s, a %s, has %v left", name, kind, left)
 		}
@@ -136,12 +140,12 @@ func keysEnd(t *testing.T, b backend) {
 	}
 	for _, kind := range []string{"session", "identity", "standing", "pending", "device nonce", "code", "device key", "key nonce",
 		"limit", "idempotency", "signing keys", "service", "audit", "census",
-		"grant", "grant name", "operation", "operation name", "pages", "operations", "turn", "notices", "notice", "once"} {
+		"grant", "grant name", "operation", "operation name", "pages", "operations", "turn", "notices", "notice", "once", "passkeys", "passkey handle"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the workout left no %s", kind)
 		}
 	}
-	if len(kinds) != 24 {
+	if len(kinds) != 26 {
 		t.Errorf("a kind of key that nobody knows: %v", kinds)
 	}
 }
@@ -156,6 +160,8 @@ func kindOf(name string) string {
 		return "identity"
 	case strings.HasPrefix(name, ":{tok_") && tail("}:s"):
 		return "standing"
+	case strings.HasPrefix(name, ":{tok_") && tail("}:w"):
+		return "passkeys"
 	case strings.HasPrefix(name, ":{tok_") && tail("}:p"):
 		return "pending"
 	case strings.HasPrefix(name, ":{tok_") && strings.Contains(name, "}:n:"):
@@ -177,7 +183,7 @@ func kindOf(name string) string {
 	case strings.HasPrefix(name, ":{name:operation:") && tail("}:n"):
 		return "pages"
 	}
-	for tag, kind := range map[string]string{"code": "code", "idem": "idempotency", "service": "service", "record:grant": "grant",
+	for tag, kind := range map[string]string{"code": "code", "handle": "passkey handle", "idem": "idempotency", "service": "service", "record:grant": "grant",
 		"name:grant": "grant name", "record:operation": "operation", "name:operation": "operation name", "once": "once",
 		"operations": "operations", "turn": "turn", "record:notice": "notice"} {
 		if strings.HasPrefix(name, ":{"+tag+":") && tail("}") {

@@ -45,6 +45,15 @@ func (k keys) pending(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:p"
 }
 
+// wallet: string, version and sealed passkeys of an identity. No end.
+func (k keys) wallet(id device.TokenID) string {
+	return k.prefix + ":{" + string(id.Canonical()) + "}:w"
+}
+
+// handle: string, the sealed id of the identity that authenticators know by a
+// handle. No end.
+func (k keys) handle(h []byte) string { return k.prefix + ":{handle:" + digest(string(h)) + "}" }
+
 // deviceNonce: string. PX: the timestamp and 30 s.
 func (k keys) deviceNonce(id device.TokenID, d device.ID, n device.Nonce) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:n:" + digest(string(d)+string(n))

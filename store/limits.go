@@ -22,6 +22,7 @@ const (
 
 	guessRule   = "secret"
 	codeRule    = "code"             // typed in a page
+	passkeyRule = "passkey"          // as many as codeRule lets through, counted apart
 	serviceRule = "backchannel"      // per service
 	userRule    = "backchannel_user" // per service and user
 	orderRule   = "operations"       // per service

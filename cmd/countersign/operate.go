@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"countersign/device"
+	"countersign/passkey"
 	"countersign/server"
 	"countersign/store"
 
@@ -45,6 +46,8 @@ func operatorHint(err error) error {
 		return hint(err, "enrol with `countersign phone enroll` instead, or use a redis of its own")
 	case errors.Is(err, device.ErrUnknown):
 		return hint(err, "countersign user list shows the identities, countersign user show TOKENID its devices")
+	case errors.Is(err, passkey.ErrUnknown):
+		return hint(err, "countersign user passkeys TOKENID shows them")
 	case errors.Is(err, server.ErrNoService):
 		return hint(err, "countersign service list shows them")
 	}

@@ -22,6 +22,7 @@ var layers = map[string]float64{
 	"notify":     3,
 	"operation":  2.5,
 	"session":    2,
+	"passkey":    1.5, // beside session: operation puts the two together
 	"device":     1,
 	"api/rp":     0.5,
 	"audit":      0,
@@ -37,6 +38,7 @@ var libraryRooms = map[string][]string{
 	"github.com/gorilla/websocket":    {"ws"},
 	"github.com/golang-jwt/jwt":       {"crypto/keyring"},
 	"golang.org/x/text":               {"web"},
+	"github.com/go-webauthn/webauthn": {"passkey"},
 	"github.com/chromedp":             {},
 	"github.com/rogpeppe/go-internal": {},
 	"pgregory.net/rapid":              {},

@@ -29,8 +29,15 @@ const (
 // subjects of its own).
 func oidcRig(t *testing.T, change ...func(*server.Config, *server.Secrets)) *rig.Rig {
 	t.Helper()
+	return oidcRigAt(t, "", change...)
+}
+
+// oidcRigAt is oidcRig with an issuer of another address than a node's.
+func oidcRigAt(t *testing.T, issuer string, change ...func(*server.Config, *server.Secrets)) *rig.Rig {
+	t.Helper()
 	var secrets server.Secrets
 	return rig.New(t, rig.Options{
+		Issuer: issuer,
 		Configure: func(c *server.Config) {
 			pair := c.Services[1]
 			pair.ID, pair.Name, pair.Subject, pair.RedirectURIs = "pair", "Pair", "pairwise", []string{pairCallback}

@@ -50,8 +50,8 @@ export function codeView(scene: Scene, course: Course, question: CodeQuestion): 
 }
 
 /** The ways that lead elsewhere: other methods, another name, the end. */
-export function wayOut({ t }: Scene, { others, back, take, cancel }: Course): HTMLElement {
+export function wayOut({ t }: Scene, { others, back, backText, take, cancel }: Course): HTMLElement {
   return h('div', { class: 'foot' },
     ...others.map(({ id, label }) => button(`take-${id}`, 'secondary', label, () => take(id))),
-    back !== undefined && button('notYou', 'quiet', t('notYou'), back), button('cancel', 'quiet', t('cancel'), cancel));
+    back !== undefined && button('notYou', 'quiet', t(backText), back), button('cancel', 'quiet', t('cancel'), cancel));
 }

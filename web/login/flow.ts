@@ -8,7 +8,7 @@ import { LoginError } from '../sdk/src/errors.js';
 import { backoff, pause } from '../sdk/src/http.js';
 import type { LoginErrorLike, LoginState, Started } from '../sdk/src/types.js';
 import type { Answer, Authn, Method, Present } from './authn.js';
-import { takers } from './takers.js';
+import { takers, takes as canTake } from './takers.js';
 import type { Scene, View } from '../sdk/src/element/view.js';
 import type { RememberedID } from './remembered.js';
 
@@ -41,6 +41,8 @@ export interface WhoQuestion {
   readonly user: string;
   /** Whether scanning without an id is offered. */
   readonly scan: boolean;
+  /** Whether a passkey is. */
+  readonly passkey: boolean;
   /** The last answer was refused, and why if the server told it. */
   readonly failed?: { readonly why: string };
 }
@@ -107,6 +109,7 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
   /** Who was told in this page; kept in the browser once the phone has approved. */
   let user = '';
   let mayScan = true;
+  let mayProve = false;
   let over: Extract<Answer, { kind: 'over' }> | undefined;
 
   const attempt = async (act: () => Promise<void>): Promise<void> => {
@@ -128,7 +131,7 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
     else return false;
     return true;
   };
-  const ask = (): void => screen.identify({ user: user || remembered.read(), scan: mayScan });
+  const ask = (): void => screen.identify({ user: user || remembered.read(), scan: mayScan, passkey: mayProve });
   const present = (step: Present): void => {
     now = step;
     endsAt = step.endsAt;
@@ -136,20 +139,22 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
     if (step.review) return review(step);
     if (step.methods[0]?.id === 'identify') {
       mayScan = takes('device');
+      mayProve = takes('passkey') && canTake('passkey');
       return ask();
     }
-    take(step, step.methods.find((m) => m.id === 'device' || m.id in takers)?.id ?? '');
+    take(step, (step.methods.find((m) => canTake(m.id)) ?? step.methods.find((m) => m.id in takers))?.id ?? '');
   };
-  const take = (step: Present, method: string): void => {
-    const others = step.methods.filter((m) => m.id !== method && m.id !== 'identify' && (m.id === 'device' || m.id in takers));
+  const take = (step: Present, method: string, pressed = false): void => {
+    const others = step.methods.filter((m) => m.id !== method && m.id !== 'identify' && canTake(m.id));
+    const backText = step.methods[0]?.id === 'identify' ? 'useID' : 'notYou';
     const back = step.methods.some((m) => m.id === 'identify') ? 'notYou' : undefined;
     if (method === 'device') return screen.device({ start: start({}), back, form: step.form, others });
     const taker = takers[method];
     if (taker === undefined) return screen.trouble(new LoginError('unsupported', `this page knows nothing that takes the step ${step.step}`), () => void flow.begin());
-    void attempt(() => taker({ authn, others, back: back && ask, show: screen.show, busy: screen.busy, follow, attempt, again: init, take: flow.take, cancel: () => void flow.cancel() }, step));
+    void attempt(() => taker({ authn, others, back: back && ask, backText, pressed, show: screen.show, busy: screen.busy, follow, attempt, again: init, take: flow.take, cancel: () => void flow.cancel() }, step));
   };
   const review = ({ form, methods }: Present, failed?: string): void => {
-    mayScan = false; // nobody approves what they have not seen
+    mayScan = mayProve = false; // nobody approves what they have not seen
     // Another name is no choice how to approve; it only can be told here too.
     const choices = methods.filter((m) => m.id !== 'identify');
     screen.review({ form, choices, notYou: choices.length < methods.length, ...(failed === undefined ? {} : { failed }) });
@@ -172,7 +177,7 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
     identify: (name) => attempt(async () => {
       screen.busy();
       const answer = await authn.ask('start', { method: 'identify', user: name });
-      if (answer.kind === 'failure') return screen.identify({ user: name, scan: mayScan, failed: { why: answer.message } });
+      if (answer.kind === 'failure') return screen.identify({ user: name, scan: mayScan, passkey: mayProve, failed: { why: answer.message } });
       user = name;
       // Another tab may have gone on with the operation: it stands where it stands.
       if (answer.kind === 'unknown' || !follow(answer)) await init();
@@ -184,7 +189,7 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
       screen.device({ start: start({ scan: true }), back: 'useID', form, others: [] });
     },
     take: (method) => {
-      if (now) take(now, method);
+      if (now) take(now, method, true);
     },
     choose: (method) => attempt(async () => {
       const asked = now;

@@ -86,7 +86,7 @@ function makeScreen(page: Page, flow: () => Flow): Screen {
     show: (make) => show(make(scene)),
     busy: () => show(busyView(scene)),
     identify: (question) => show(identifyView(scene, {
-      identify: (name) => void flow().identify(name), scan: () => flow().scan(), forget: () => flow().forget(), cancel: () => void flow().cancel(),
+      identify: (name) => void flow().identify(name), scan: () => flow().scan(), passkey: () => flow().take('passkey'), forget: () => flow().forget(), cancel: () => void flow().cancel(),
     }, question)),
     review: (question) => show(reviewView(scene, {
       choose: (method) => void flow().choose(method), back: () => flow().back(), cancel: () => void flow().cancel(),

@@ -1,9 +1,12 @@
 // The methods that are taken in the page itself. Each is a file of its own, and knows none of the others.
 import type { Scene, View } from '../sdk/src/element/view.js';
 import type { Answer, Authn, Method, Present } from './authn.js';
+import { hasPasskeys } from './ceremony.js';
 import { byMessage } from './message.js';
 import { consent } from './consent.js';
 import { offline } from './offline.js';
+import { passkey } from './passkey.js';
+import { passkeyAdd } from './passkeyadd.js';
 
 /** What a method of the page works with. */
 export interface Course {
@@ -12,6 +15,10 @@ export interface Course {
   readonly others: readonly Method[];
   /** Leads back to the question who it is, if that may still be told. */
   readonly back: (() => void) | undefined;
+  /** What that way is called. */
+  readonly backText: 'notYou' | 'useID';
+  /** Whether the user has just asked for this method, and was not only led to it. */
+  readonly pressed: boolean;
   /** Shows a view in the place of what was there. */
   show(make: (scene: Scene) => View): void;
   busy(): void;
@@ -30,4 +37,9 @@ export interface Course {
 export type Taker = (course: Course, step: Present) => Promise<void>;
 
 /** By the names of the methods. */
-export const takers: Readonly<Record<string, Taker>> = { consent, message: byMessage, offline };
+export const takers: Readonly<Record<string, Taker>> = { consent, message: byMessage, offline, passkey, passkey_add: passkeyAdd };
+
+/** Whether the page can take a step by a method. */
+export function takes(method: string): boolean {
+  return method === 'device' || method in takers && (method !== 'passkey' || hasPasskeys());
+}

@@ -9,12 +9,13 @@ import type { WhoQuestion } from './flow.js';
 export interface IdentifyConduct {
   identify(user: string): void;
   scan(): void;
+  passkey(): void;
   forget(): void;
   cancel(): void;
 }
 
 /** The question who logs in. */
-export function identifyView(scene: Scene, conduct: IdentifyConduct, { user, scan, failed }: WhoQuestion): View {
+export function identifyView(scene: Scene, conduct: IdentifyConduct, { user, scan, passkey, failed }: WhoQuestion): View {
   const { t } = scene;
   // An id is Latin in every language, and no word that a keyboard should mend.
   const field = h('input', { id: 'user', name: 'username', type: 'text', class: 'field', part: 'field', dir: 'ltr', autocomplete: 'username',
@@ -46,7 +47,7 @@ export function identifyView(scene: Scene, conduct: IdentifyConduct, { user, sca
   });
   if (failed) complain(failed.why || t('identifyFailed'));
   const { panel, heading } = frame(scene, 'who', purpose(scene), form,
-    h('div', { class: 'foot' }, scan && button('scan', 'secondary', t('scanInstead'), conduct.scan), button('cancel', 'quiet', t('cancel'), conduct.cancel)));
+    h('div', { class: 'foot' }, scan && button('scan', 'secondary', t('scanInstead'), conduct.scan), passkey && button('passkey', 'secondary', t('passkeyUse'), conduct.passkey), button('cancel', 'quiet', t('cancel'), conduct.cancel)));
   return { key: 'identify', panel, heading, announcement: `${purpose(scene)}. ${t('identifyLabel')}` };
 }
 

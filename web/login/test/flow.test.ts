@@ -90,7 +90,7 @@ test('what a step takes decides how it is shown, and not its name', async (t) =>
     ['device', ['identify'], ['identify', '', undefined, 'no scan']],
     ['identify', ['device', 'identify'], ['device', 'notYou']],
     ['second', ['passkey', 'device'], ['device', undefined]],
-    ['device', ['passkey', 'identify'], ['trouble', 'unsupported']],
+    ['device', ['voice', 'identify'], ['trouble', 'unsupported']],
     ['device', [], ['trouble', 'unsupported']],
   ] as const) {
     r.on('init', () => at(step, [...methods]));
