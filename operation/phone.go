@@ -42,7 +42,7 @@ func (handset) start(_ context.Context, v view, m Message) (plan, error) {
 	case (scan || v.o.Subject == "") && !v.scans:
 		return plan{answer: v.failure(m, notOfferedHere)}, nil
 	case v.remaining(ByPhone) == 0:
-		return v.fail(m, causeTooMany, triedTooOften), nil
+		return v.spent(m), nil
 	}
 	next := v.o
 	if v.identifies() {
@@ -54,6 +54,16 @@ func (handset) start(_ context.Context, v view, m Message) (plan, error) {
 	next.How = ""
 	next.try(ByPhone)
 	return plan{next: &next, give: v.running(), by: session.ByReplaced, session: true}, nil
+}
+
+// spent is what a start leads to that is one too many: the method is off, and only
+// where no other is left, the user is told that it is over.
+func (v view) spent(m Message) plan {
+	p := v.settled(m, ByPhone, AuthMethodFailed, causeTooMany)
+	if p.next.Result == Failed {
+		p.answer.Type, p.answer.Text = Failure, triedTooOften
+	}
+	return p
 }
 
 func (handset) verify(_ context.Context, _ view, m Message) (plan, error) {

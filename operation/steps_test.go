@@ -243,6 +243,23 @@ func TestAttempts(t *testing.T) {
 	if a := b.send(Message{Type: Status}); a.Type != Cancel || a.Operation.Reason != string(causeTooMany) || a.StepResult != AuthMethodFailed {
 		t.Errorf("the last one expired: %+v", a)
 	}
+	// Who declines the last one is not told to try again what cannot be tried.
+	r = newRig(t)
+	r.flow(Payment, FlowStep{Name: Device, Ways: []Way{{Method: ByPhone, Attempts: 1}}, On: map[StepResult][]Target{Canceled: {ToAgain}}})
+	b = r.open(r.desk("demo").order().ID)
+	r.decide(r.alice, b.start(false), session.Deny)
+	if a := b.send(Message{Type: Status}); a.Type != Cancel || a.Operation.Reason != string(causeDeclined) || a.StepResult != Canceled {
+		t.Errorf("the last one was declined: %+v", a)
+	}
+	// One more is no end where the flow leads elsewhere.
+	r = newRig(t)
+	r.flow(Payment, step(ByName), FlowStep{Name: Device, Ways: []Way{{Method: ByPhone, Attempts: 1}}, On: map[StepResult][]Target{AuthMethodFailed: {Target(Identify)}}})
+	b = r.open(r.desk("demo").order(unnamed).ID)
+	b.send(startName(string(r.alice.token)))
+	b.start(false)
+	if a := b.send(startPhone(false)); a.Type != Init || a.Operation.Step != Identify || !slices.Equal(a.Operation.Closed, []Method{ByPhone}) || r.store.open() != 0 {
+		t.Errorf("one more, and led on: %+v", a)
+	}
 }
 
 // A method that was closed in one step is closed in every later one.

@@ -227,7 +227,8 @@ func (v view) settled(m Message, by Method, how StepResult, why cause) plan {
 	if how == AuthFailed && v.remaining(by) == 0 {
 		how, why = AuthMethodFailed, causeTooMany
 	}
-	if how == AuthMethodFailed {
+	// Whoever declined the last time that the method may be tried has no use for it.
+	if how == AuthMethodFailed || how == Canceled && v.remaining(by) == 0 {
 		next.Closed = append(slices.Clone(next.Closed), by)
 		next.keep(by, nil)
 	}
@@ -273,13 +274,6 @@ func (v view) end(m Message, why cause) plan {
 	}
 	next.note(Entry{At: v.now, Step: next.Step, How: next.How, Reason: next.Reason})
 	return plan{next: &next, give: v.running(), by: session.ByPage, answer: next.ended(m)}
-}
-
-// fail is end, answered as a failure that tells the user why.
-func (v view) fail(m Message, why cause, t Text) plan {
-	p := v.end(m, why)
-	p.answer.Type, p.answer.Text = Failure, t
-	return p
 }
 
 // failure answers a mistake of the user's, which changes nothing.
