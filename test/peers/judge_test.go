@@ -42,6 +42,7 @@ type line struct {
 type told struct {
 	Story   string            `json:"story,omitempty"` // none: it lists those it has
 	Issuer  string            `json:"issuer,omitempty"`
+	At      string            `json:"at,omitempty"` // where the issuer listens, if it is not there
 	Clients map[string]client `json:"clients,omitempty"`
 	User    string            `json:"user,omitempty"`    // who logs in: a sub
 	Sockets []string          `json:"sockets,omitempty"` // where pages of operations listen, by node
@@ -88,7 +89,7 @@ func list(t *testing.T, script string) []string {
 func (w *world) tell(t *testing.T, script, story string) {
 	t.Helper()
 	u := w.newUser(t)
-	p := start(t, script, told{Story: story, Issuer: w.Issuer, Clients: w.clients, User: u.phone.Token,
+	p := start(t, script, told{Story: story, Issuer: w.Issuer, At: w.front, Clients: w.clients, User: u.phone.Token,
 		Sockets: []string{w.NoticesURL(0), w.NoticesURL(1)}}, w.backEnd)
 	for {
 		l := p.next()

@@ -17,7 +17,3 @@ func TestOAuth4WebAPI(t *testing.T) { hear(t, "oauth4webapi.mjs") }
 // The STOMP library of most pages listens at one node, while the phone is at the
 // other.
 func TestStompJS(t *testing.T) { hear(t, "stompjs.mjs") }
-
-// A page that was written from the contract's words alone takes operations through
-// their steps, and holds every answer against them.
-func TestWebAuthenticatorAPI(t *testing.T) { hear(t, "waapi.mjs") }

@@ -81,14 +81,15 @@ const isEnding = ({ type }) => type === 'complete' || type === 'cancel';
 export class Browser {
   cookies = new Map();
 
-  constructor(issuer) { this.issuer = issuer; }
+  constructor({ issuer, at }) { Object.assign(this, { issuer, at }); }
 
   /** Makes one request: not by fetch, which says of itself that it is a script. */
   async request(method, address, { headers = {}, body = '' } = {}) {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const all = { ...cookie && { cookie }, ...body && { 'content-length': Buffer.byteLength(body) }, ...headers };
+    const url = new URL(address, this.issuer);
+    const all = { host: url.host, ...cookie && { cookie }, ...body && { 'content-length': Buffer.byteLength(body) }, ...headers };
     const response = await new Promise((resolve, reject) => {
-      http.request(new URL(address, this.issuer), { method, headers: all }, resolve).on('error', reject).end(body);
+      http.request(new URL(url.pathname + url.search, this.at), { method, headers: all }, resolve).on('error', reject).end(body);
     });
     const set = response.headers['set-cookie'] ?? [];
     for (const line of set) {
@@ -150,7 +151,7 @@ export class Page {
   async device(more = {}) {
     const verifier = randomBytes(32).toString('base64url');
     const session = await this.start('device', { challenge: createHash('sha256').update(verifier).digest('base64url'), ...more });
-    return { session, ended: watch(session, verifier, this.browser.issuer) };
+    return { session, ended: watch(session, verifier, this.browser) };
   }
 }
 
@@ -161,10 +162,11 @@ export function noCORS(headers) {
 }
 
 /** Listens to a session until it ends; gives the last message. */
-function watch({ wsUrl }, verifier, issuer) {
+function watch({ wsUrl }, verifier, { issuer, at }) {
+  const { host, pathname, search } = new URL(wsUrl);
   return new Promise((resolve, reject) => {
     let last;
-    const socket = new WebSocket(wsUrl, ['countersign.v1', `verifier.${verifier}`], { origin: new URL(issuer).origin });
+    const socket = new WebSocket(new URL(pathname + search, at.replace('http', 'ws')), ['countersign.v1', `verifier.${verifier}`], { origin: new URL(issuer).origin, headers: { host } });
     socket.on('message', (text) => { last = JSON.parse(text); });
     socket.on('error', reject);
     socket.on('close', (code, reason) => (code === 1000 ? resolve(last) : reject(new Error(`closed: ${code} ${reason}`))));

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,6 +25,7 @@ import (
 // A world is two nodes behind a proxy, and every kind of client.
 type world struct {
 	*rig.Rig
+	front   string // where the proxy listens
 	clients map[string]client
 	// backEnd is where the clients' back ends are told things: by the judge that
 	// tells a story, to which the open socket is given. Nobody listens between them.
@@ -59,6 +61,12 @@ const awkward = "100 % secret: a+b=c & é/%41"
 // newWorld starts the system, with more clients; it ends with the test.
 func newWorld(t *testing.T, more map[string]client) *world {
 	t.Helper()
+	return newWorldOf(t, "", more)
+}
+
+// newWorldOf is newWorld with an issuer that is not the proxy's own address.
+func newWorldOf(t *testing.T, issuer string, more map[string]client) *world {
+	t.Helper()
 	l := listen(t)
 	told := "http://" + l.Addr().String()
 	w := &world{requests: map[string]int{}, backEnd: l, clients: map[string]client{
@@ -84,13 +92,17 @@ func newWorld(t *testing.T, more map[string]client) *world {
 		turns.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(front.Close)
-	w.Rig = rig.New(t, rig.Options{Issuer: front.URL, Configure: w.configure, Secrets: w.secrets})
+	if w.front = front.URL; issuer == "" {
+		issuer = front.URL
+	}
+	w.Rig = rig.New(t, rig.Options{Issuer: issuer, Configure: w.configure, Secrets: w.secrets})
 	turns.To(t, w.Nodes[0].Base, w.Nodes[1].Base)
 	return w
 }
 
 // configure registers the clients.
 func (w *world) configure(c *server.Config) {
+	c.InsecureHTTP, c.Flows = strings.HasPrefix(c.Issuer, "http:"), flows()
 	like := c.Services[0]
 	c.Services, c.Outgoing.Allow = nil, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	for name, x := range w.clients {

@@ -1,0 +1,32 @@
+package peers
+
+import "testing"
+
+// flows are those of the stories about the Web Authenticator API, besides the ones
+// that there are without any configuration.
+func flows() map[string]any {
+	again := map[string]any{"CANCELED": "again", "AUTH_METHOD_FAILED": "second"}
+	return map[string]any{
+		// A phone is asked twice, and the first time it has two tries.
+		"sign_twice": map[string]any{"steps": []any{"identify",
+			map[string]any{"name": "first", "methods": []any{map[string]any{"method": "device", "attempts": 2}}, "on": again},
+			map[string]any{"name": "look", "methods": []any{"review"}},
+			map[string]any{"name": "second", "methods": []any{"device"}}}},
+	}
+}
+
+// A page that was written from the contract's words alone takes operations through
+// their steps, and holds every answer against them.
+func TestWebAuthenticatorAPI(t *testing.T) { hear(t, "waapi.mjs") }
+
+// Whatever it may not have, it does not get.
+func TestWebAuthenticatorAPIRefusals(t *testing.T) { hear(t, "waapi-refusals.mjs") }
+
+// Under an https issuer, as there is in earnest, it has the cookies of that.
+func TestWebAuthenticatorAPIOverHTTPS(t *testing.T) {
+	t.Parallel()
+	w := newWorldOf(t, "https://login.example.com", nil)
+	for _, story := range list(t, "waapi-refusals.mjs") {
+		t.Run(story, func(t *testing.T) { w.tell(t, "waapi-refusals.mjs", story) })
+	}
+}
