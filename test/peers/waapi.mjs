@@ -2,6 +2,7 @@
 // through their steps.
 import assert from 'node:assert/strict';
 import { judge } from './protocol.mjs';
+import { notices } from './waapi-notices.mjs';
 import { desk, drive, login, opened, payment, take } from './waapi-user.mjs';
 
 await judge({
@@ -52,6 +53,19 @@ await judge({
     }
     const { location } = await page.get('status', {}, 'cancel');
     assert.equal((await page.browser.request('GET', location)).status, 200);
+  },
+
+  async 'notices make the page ask, and tell nothing else'(world) {
+    const page = await opened(world, { ...payment, tokenId: world.user });
+    const heard = await notices(world, (await page.init()).webSocketId);
+    await page.get('choose', { method: 'device' }, 'init');
+    assert.equal(await heard.next(), 'CONTINUE');
+    await take.device(world, page, 'approve');
+    const told = [];
+    while (told.at(-1) !== 1000) told.push(await heard.next());
+    assert.deepEqual(new Set(told.slice(0, -2)), new Set(told.length > 2 ? ['CONTINUE'] : []));
+    assert.equal(told.at(-2), 'DONE');
+    await page.get('status', {}, 'complete');
   },
 
   async 'a page that is loaded again is at its step, and shows the form'(world) {
