@@ -137,6 +137,9 @@ func (h *Handler) authn(c echo.Context) error {
 	if q.Type == nil || !visible(*q.Type, 1, 64) {
 		return malformed("type")
 	}
+	if d := q.Data; d != nil && d.Assertion != nil && d.Assertion.Kind() != jsontext.KindBeginObject {
+		return malformed("data.assertion")
+	}
 	id, addr := c.Param("id"), h.caller(r)
 	from := operation.Requester{IP: addr.String(), UserAgent: h.browsers.name(r.UserAgent()), Address: countedAs(addr), Language: h.Pages.Language(r)}
 	if *q.Type == string(operation.Init) {

@@ -87,7 +87,7 @@ export class Browser {
   async request(method, address, { headers = {}, body = '' } = {}) {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const url = new URL(address, this.issuer);
-    const all = { host: url.host, ...cookie && { cookie }, ...body && { 'content-length': Buffer.byteLength(body) }, ...headers };
+    const all = { host: url.host, ...cookie && { cookie }, ...body.length > 0 && { 'content-length': Buffer.byteLength(body) }, ...headers };
     const response = await new Promise((resolve, reject) => {
       http.request(new URL(url.pathname + url.search, this.at), { method, headers: all }, resolve).on('error', reject).end(body);
     });
@@ -103,7 +103,7 @@ export class Browser {
   /** Puts something to an operation; the answer as it comes. */
   put(operationId, body, headers = {}) {
     return this.request('PUT', `/authn/${operationId}`, {
-      body: typeof body === 'string' ? body : JSON.stringify(body),
+      body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
       headers: { 'content-type': 'application/json', origin: new URL(this.issuer).origin, ...headers },
     });
   }

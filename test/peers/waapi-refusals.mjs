@@ -91,6 +91,10 @@ await judge({
       ['{"type":"start","data":{"method":7}}', /method/], ['{"type":"start","data":{"method":"identify","user":["secret7"]}}', /user/],
       ['{"type":"start","data":{"method":"device","challenge":"x","scan":"secret7"}}', /scan/], ['{"type":"start","data":{"method":"device","challenge":null}}', /challenge/],
       ['{"type":"verify","data":{"otp":123456}}', /otp/], ['{"type":"verify","data":{"code":null}}', /code/], ['{"type":"verify","data":{"options":7}}', /options/],
+      ['{"type":"verify","data":{"options":{"a":"secret7"}}}', /options/], ['{"type":"verify","data":{"options":{"a":null}}}', /options/],
+      ['{"type":"verify","data":{"assertion":null}}', /assertion/], ['{"type":"verify","data":{"assertion":"secret7"}}', /assertion/],
+      ['{"type":"verify","data":{"assertion":{"a":1,"a":2}}}', /./],
+      [Buffer.from('{"type":"init","more":"\xff"}', 'latin1'), /./], ['{"type":"init","more":"\\ud800"}', /./],
     ];
     for (const [body, detail] of cases) {
       const answer = await page.browser.put(page.operationId, body);
