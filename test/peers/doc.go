@@ -12,6 +12,11 @@
 //
 // The example of docs/examples runs here too: it is a client as anybody's.
 //
+// The page of the Web Authenticator API has no library, and so its judge is one that
+// was written from the contract's words alone, before anybody looked at the server
+// (waapi-page.mjs): what it does not know from there is wrong until the contract,
+// or docs/protocol.md where that is silent, is found to have it.
+//
 // One more judge, oidc-client-ts, needs a browser, and so its stories are in
 // test/browser; the file of it that they serve is installed here.
 package peers
