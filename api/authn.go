@@ -172,11 +172,26 @@ func (q AuthnRequest) message() operation.Message {
 		m.Method, m.User, m.Challenge = operation.Method(text(d.Method)), text(d.User), text(d.Challenge)
 		m.Scan = d.Scan != nil && *d.Scan
 		m.OTP, m.Code, m.Assertion = text(d.OTP), text(d.Code), d.Assertion
+		if m.Type == operation.Verify && m.Method == "" {
+			m.Method = d.answers()
+		}
 		if d.Options != nil {
 			m.Options = *d.Options
 		}
 	}
 	return m
+}
+
+// answers is the method that a code typed in the page is for, which may be empty:
+// that is a mistake of the user's too.
+func (d *AuthnWish) answers() operation.Method {
+	switch {
+	case d.OTP != nil:
+		return operation.ByMessage
+	case d.Code != nil:
+		return operation.ByOffline
+	}
+	return "" // the operation sees it
 }
 
 // answered writes an answer as the page gets it.
