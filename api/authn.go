@@ -56,7 +56,7 @@ type AuthnData struct {
 	Review            bool            `json:"review,omitempty"` // the step is answered by choose
 	Form              json.RawMessage `json:"form,omitempty"`
 	RemainingAttempts *int            `json:"remainingAttempts,omitempty"`
-	Methods           []AuthnMethod   `json:"methods,omitempty"`
+	Methods           []AuthnMethod   `json:"methods,omitzero"` // also if there is none
 	Service           *AuthnService   `json:"service,omitempty"`
 	WebSocketID       string          `json:"webSocketId,omitempty"`
 
@@ -85,7 +85,7 @@ type AuthnData struct {
 	Text     string        `json:"text,omitempty"`
 	Version  string        `json:"version,omitempty"`
 	Language string        `json:"language,omitempty"` // of the text
-	Options  []AuthnOption `json:"options,omitempty"`
+	Options  []AuthnOption `json:"options,omitzero"`   // also if there is none
 	// start of passkey
 	PublicKey json.RawMessage `json:"publicKey,omitempty"`
 
@@ -224,6 +224,7 @@ func (h *Handler) shown(r *http.Request, a operation.Answer, d *AuthnData) {
 		d.Form = json.RawMessage(noForm)
 	}
 	d.ExpiresAt, d.RemainingAttempts = o.ExpiresAt.UTC().Format(time.RFC3339), &a.Remaining
+	d.Methods = make([]AuthnMethod, 0, len(a.Ways))
 	for _, w := range a.Ways {
 		d.Methods = append(d.Methods, AuthnMethod{ID: string(w.ID), Label: h.Pages.Text(r, string(w.Label))})
 	}
@@ -244,6 +245,7 @@ func (h *Handler) begun(a operation.Answer, d *AuthnData) {
 		d.QR, d.Format = a.Drawn.QR, a.Drawn.Format
 	case a.Asked != nil:
 		d.Text, d.Version, d.Language = a.Asked.Text, a.Asked.Version, a.Asked.Language
+		d.Options = make([]AuthnOption, 0, len(a.Asked.Options))
 		for _, o := range a.Asked.Options {
 			d.Options = append(d.Options, AuthnOption(o))
 		}
