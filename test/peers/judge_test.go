@@ -30,10 +30,10 @@ type line struct {
 	Done    bool     `json:"done"`    // the story holds
 	Ask     string   `json:"ask"`
 
-	URL    string           `json:"url"`    // visit
+	URL    string           `json:"url"`    // visit, scan
 	Choice string           `json:"choice"` // visit, of whoever is asked whether to log out
 	Phone  session.Decision `json:"phone"`  // visit, decide, settle
-	Scopes []string         `json:"scopes"` // visit, decide
+	Scopes []string         `json:"scopes"` // visit, decide, scan
 	Code   string           `json:"code"`   // decide
 	Path   string           `json:"path"`   // count
 }
@@ -109,6 +109,8 @@ func (u *user) answer(l line) any {
 		return u.visit(l)
 	case "decide":
 		return u.decide(l)
+	case "scan":
+		u.scan(l)
 	case "forget":
 		u.forget()
 	case "count":

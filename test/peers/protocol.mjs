@@ -33,6 +33,8 @@ const people = {
   },
   /** The phone takes the one request that waits for it; whoever approves types the code. Gives what it showed. */
   decide: (code, { phone = 'approve', scopes = [] } = {}) => ask('decide', { phone, scopes, code: phone === 'approve' ? code : '' }),
+  /** The phone reads the moving code off the page, and approves. */
+  scan: (code, { scopes = [] } = {}) => ask('scan', { url: code, scopes }),
   /** The user takes a browser that knows nothing. */
   forget: () => ask('forget'),
   /** How often a path of the server was asked for so far. */

@@ -136,6 +136,21 @@ func (u *user) decide(l line) api.Display {
 	return shown
 }
 
+// scan has the phone take what it reads off the page, and approve it.
+func (u *user) scan(l line) {
+	u.t.Helper()
+	at, err := url.Parse(l.URL)
+	id, ours := strings.CutPrefix(l.URL, u.w.Issuer+"/s/")
+	if err != nil || !ours {
+		u.t.Fatalf("no code of ours: %s, %v", l.URL, err)
+	}
+	id, _, _ = strings.Cut(id, "?")
+	scan := at.Query().Get("t") + ":" + at.Query().Get("c")
+	if _, err := u.phone.Verify(rig.Ctx(u.t), u.w.In(u.t).Claim(u.phone, id, scan), session.Approve, "qr:"+scan, l.Scopes); err != nil {
+		u.t.Fatalf("verify: %v", err)
+	}
+}
+
 // shown is a page of ours: one that posts a form to the client, or one to read.
 func shown(address string, status int, text string) arrival {
 	action := regexp.MustCompile(`<form method="post" action="([^"]*)"`).FindStringSubmatch(text)

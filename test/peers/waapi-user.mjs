@@ -1,9 +1,9 @@
 // What the judges of the Web Authenticator API do as a back end, as a client, and as the user in a page.
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { Browser } from './waapi-page.mjs';
 
-const scopes = ['identity:name'];
+export const scopes = ['identity:name'];
 export const payment = {
   name: 'authorize_payment', data: 'A1*A100EUR*IDE89370400440532013000*NRent',
   form: { title: 'Payment', greeting: 'Hello', summary: 'Rent to Bob', attributes: [{ type: 'AMOUNT', id: 'amount', label: 'Amount', amount: '100', currency: 'EUR' }] },
@@ -75,3 +75,9 @@ export const take = {
     return page.send('status');
   },
 };
+
+/** What the page draws, so many seconds after the session began (§6). */
+export function movingCode({ sessionId, qrKey, qrUrl }, t) {
+  const c = createHmac('sha256', Buffer.from(qrKey, 'base64url')).update(`countersign-qr-v1\n${sessionId}\n${t}`).digest('base64url').slice(0, 16);
+  return `${qrUrl}?t=${t}&c=${c}`;
+}

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { judge } from './protocol.mjs';
 import { notices } from './waapi-notices.mjs';
-import { desk, drive, login, opened, payment, take } from './waapi-user.mjs';
+import { desk, drive, login, movingCode, opened, payment, scopes, take } from './waapi-user.mjs';
 
 await judge({
   async 'a login that a client began'(world) {
@@ -85,6 +85,28 @@ await judge({
     }
     const { step, result } = await again.get('status', {}, 'status');
     assert.deepEqual([step, result], [steps[4].step, 'CONTINUE']);
+  },
+
+  async 'whoever scans the moving code is the user'(world) {
+    const { page } = await login(world);
+    assert.deepEqual((await page.init()).methods.map(({ id }) => id), ['identify', 'device']);
+    const began = Date.now();
+    const { session, ended } = await page.device({ scan: true });
+    assert.equal(session.mode, 'scan');
+    await world.scan(movingCode(session, Math.floor((Date.now() - began) / 1000)), { scopes });
+    assert.equal((await ended).type, 'approved');
+    await page.get('status', {}, 'complete');
+  },
+
+  async 'a session that is started anew, or given up, ends the one before'(world) {
+    const page = await opened(world, { ...payment, tokenId: world.user });
+    await page.get('choose', { method: 'device' }, 'init');
+    const [first, second] = [await page.device(), await page.device()];
+    const { type, by } = await first.ended;
+    assert.deepEqual([type, by], ['cancelled', 'replaced']);
+    await page.get('cancel', {}, 'cancel');
+    assert.deepEqual((await second.ended).type, 'cancelled');
+    assert.equal((await page.send('start', { method: 'device', challenge: 'A'.repeat(43) })).type, 'cancel');
   },
 
   async 'a phone that declines a login is asked again, and the user gives up'(world) {
