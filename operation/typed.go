@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"countersign/audit"
@@ -85,16 +86,19 @@ func (v view) missed(m Message, by Method, how StepResult) plan {
 	if how == AuthMethodFailed {
 		why = causeTooMany
 	}
+	codes := map[string]int{}
+	maps.Copy(codes, v.person.Codes)
+	codes[string(by)] = v.asked.counted // so that what follows knows if it was the last
+	v.person.Codes = codes
 	p := v.settled(m, by, how, why)
 	p.note = audit.CodeWrong
 	if p.next.Result != Continue || p.next.Step != v.o.Step {
 		return p
 	}
-	t := codeWrong
-	if slices.Contains(p.next.Closed, by) {
-		t = codeTooOften
+	p.answer = v.at(*p.next).failureOf(by, m, codeWrong)
+	if slices.Contains(p.next.Closed, by) || v.off(by) {
+		p.answer.Text, p.answer.Remaining = codeTooOften, 0
 	}
-	p.answer = v.at(*p.next).failureOf(by, m, t)
 	return p
 }
 
