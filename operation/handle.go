@@ -102,6 +102,14 @@ func (svc *Service) look(ctx context.Context, o Operation) (v view, err error) {
 	return v, err
 }
 
+// whom reads whom an operation asks, if methods do that are answered in the page.
+func (v view) whom(ctx context.Context, o Operation) (session.Person, error) {
+	if o.Result != Continue || o.Subject == "" || !v.flow.pages() {
+		return session.Person{}, nil
+	}
+	return v.svc.Sessions.Person(ctx, o.Service, o.Subject)
+}
+
 // settle is what has become of the operation since it was last written: its session
 // has ended, or time has. due is false if nothing has. The error is that of an
 // approval without proof.

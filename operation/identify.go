@@ -31,7 +31,7 @@ func (identify) open(v view) bool { return !v.o.Named && v.o.Approval == nil }
 
 // start takes the name: in its step and after it, because the name may have been
 // another's.
-func (i identify) start(_ context.Context, v view, m Message) (plan, error) {
+func (i identify) start(ctx context.Context, v view, m Message) (plan, error) {
 	if !i.open(v) {
 		return plan{answer: refused(m, OutOfStep)}, nil
 	}
@@ -42,6 +42,10 @@ func (i identify) start(_ context.Context, v view, m Message) (plan, error) {
 	next := v.o
 	give := v.running()
 	next.Subject, next.Session, next.How, next.Kept = device.TokenID(user).Canonical(), "", "", nil // what was kept was another's
+	var err error
+	if v.person, err = v.whom(ctx, next); err != nil {
+		return plan{}, err
+	}
 	if next.Step == v.flow.Steps[0].Name {
 		v.o = next
 		p := v.settled(m, ByName, Confirmed, "")
