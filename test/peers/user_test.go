@@ -20,7 +20,7 @@ import (
 
 // alice is how everybody in these stories is called.
 func alice() device.Claims {
-	return device.Claims{"name": json.RawMessage(`"Alice Doe"`), "email": json.RawMessage(`"alice@bank.example"`), "phone": json.RawMessage(`"+420123"`)}
+	return device.Claims{"name": json.RawMessage(`"Alice Doe"`), "email": json.RawMessage(`"alice@bank.example"`), "phone": json.RawMessage(`"+420601234567"`)}
 }
 
 // A user is a person with a browser and a phone.

@@ -1,6 +1,7 @@
 // What the judges of the Web Authenticator API do as a back end, as a client, and as the user in a page.
 import assert from 'node:assert/strict';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { listen } from './protocol.mjs';
 import { Browser } from './waapi-page.mjs';
 
 export const scopes = ['identity:name'];
@@ -47,14 +48,14 @@ export async function login(world, browser = new Browser(world)) {
   return { page: await browser.open(to.searchParams.get('operation')), set };
 }
 
-/** Takes step after step until the operation has ended, with the methods that it offers; the last answer, and the methods taken. */
-export async function drive(world, page, { phone = 'approve' } = {}) {
+/** Takes step after step until the operation has ended, with the methods that it offers, by one of them where it lets choose; the last answer, and the methods taken. */
+export async function drive(world, page, { phone = 'approve', by } = {}) {
   const taken = [];
   let answer = await page.send('init');
   for (let rounds = 0; answer.type === 'init'; rounds += 1) {
     assert.ok(rounds < 20, `this does not end: ${taken}`);
     const { methods, review } = answer.data;
-    const method = methods[0].id;
+    const method = (methods.find(({ id }) => id === by) ?? methods[0]).id;
     taken.push(review ? 'review' : method);
     if (review) answer = await page.send('choose', { method });
     else answer = await take[method](world, page, phone);
@@ -74,10 +75,45 @@ export const take = {
     if (phone === 'approve') assert.deepEqual(Object.keys(last).sort(), ['id', 'type'], 'the page gets no token');
     return page.send('status');
   },
+  async message(world, page) {
+    await page.start('message');
+    return page.send('verify', { otp: await world.messages.code() });
+  },
 };
 
 /** What the page draws, so many seconds after the session began (§6). */
 export function movingCode({ sessionId, qrKey, qrUrl }, t) {
   const c = createHmac('sha256', Buffer.from(qrKey, 'base64url')).update(`countersign-qr-v1\n${sessionId}\n${t}`).digest('base64url').slice(0, 16);
   return `${qrUrl}?t=${t}&c=${c}`;
+}
+
+/** The gateway that brings messages to people. */
+export function gateway() {
+  const all = listen();
+  return {
+    code: async () => {
+      const { url, body } = await all.next();
+      assert.ok(url.endsWith('/message'), url);
+      return JSON.parse(body).data.code;
+    },
+    close: () => all.close(),
+  };
+}
+
+/** Another code of the same length. */
+export const otherThan = (code) => `${(Number(code[0]) + 1) % 10}${code.slice(1)}`;
+
+/**
+ * Types what is wrong until the method is off, and counts: on the way every answer is a failure that says how often it can
+ * still be tried. Gives those answers, and what the operation is shown as then.
+ */
+export async function exhaust(page, wrong) {
+  const told = [];
+  for (;;) {
+    const answer = await page.send('verify', wrong);
+    if (answer.type !== 'failure') return { told, last: answer };
+    told.push(answer.data.remainingAttempts);
+    assert.ok(told.length < 10, JSON.stringify([told, answer]));
+    if (answer.data.remainingAttempts === 0 || answer.data.location) return { told, last: await page.send('init') };
+  }
 }

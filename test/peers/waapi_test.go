@@ -12,12 +12,19 @@ func flows() map[string]any {
 			map[string]any{"name": "first", "methods": []any{map[string]any{"method": "device", "attempts": 2}}, "on": again},
 			map[string]any{"name": "look", "methods": []any{"review"}},
 			map[string]any{"name": "second", "methods": []any{"device"}}}},
+
+		"by_message":        map[string]any{"steps": []any{"identify", "review", []any{"device", "message"}}},
+		"told":              map[string]any{"steps": []any{"identify", "message"}},
+		"phone_and_message": map[string]any{"factors": 2, "steps": []any{"identify", "device", "message"}},
 	}
 }
 
 // A page that was written from the contract's words alone takes operations through
 // their steps, and holds every answer against them.
 func TestWebAuthenticatorAPI(t *testing.T) { hear(t, "waapi.mjs") }
+
+// So it does where a method is answered in the page.
+func TestWebAuthenticatorAPIMethods(t *testing.T) { hear(t, "waapi-methods.mjs") }
 
 // Whatever it may not have, it does not get.
 func TestWebAuthenticatorAPIRefusals(t *testing.T) { hear(t, "waapi-refusals.mjs") }

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -103,6 +104,7 @@ func newWorldOf(t *testing.T, issuer string, more map[string]client) *world {
 // configure registers the clients.
 func (w *world) configure(c *server.Config) {
 	c.InsecureHTTP, c.Flows = strings.HasPrefix(c.Issuer, "http:"), flows()
+	c.Message.URL = "http://" + w.backEnd.Addr().String() + "/message"
 	like := c.Services[0]
 	c.Services, c.Outgoing.Allow = nil, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	for name, x := range w.clients {
@@ -125,6 +127,7 @@ func (w *world) configure(c *server.Config) {
 }
 
 func (w *world) secrets(s *server.Secrets) {
+	s.Message = bytes.Repeat([]byte{11}, 32)
 	s.Services = map[string]server.ServiceSecrets{}
 	for _, x := range w.clients {
 		var known server.ServiceSecrets
