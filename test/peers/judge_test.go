@@ -36,6 +36,7 @@ type line struct {
 	Scopes []string         `json:"scopes"` // visit, decide, scan
 	Code   string           `json:"code"`   // decide
 	Path   string           `json:"path"`   // count
+	Drawn  string           `json:"drawn"`  // offline
 }
 
 // told is what a judge is told before all else.
@@ -111,6 +112,8 @@ func (u *user) answer(l line) any {
 		return u.decide(l)
 	case "scan":
 		u.scan(l)
+	case "offline":
+		return map[string]string{"code": u.offline(l.Drawn)}
 	case "forget":
 		u.forget()
 	case "count":

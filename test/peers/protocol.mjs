@@ -35,6 +35,8 @@ const people = {
   decide: (code, { phone = 'approve', scopes = [] } = {}) => ask('decide', { phone, scopes, code: phone === 'approve' ? code : '' }),
   /** The phone reads the moving code off the page, and approves. */
   scan: (code, { scopes = [] } = {}) => ask('scan', { url: code, scopes }),
+  /** The phone, without a network, reads what the page draws; gives the code that it shows. */
+  offline: async (drawn) => (await ask('offline', { drawn })).code,
   /** The user takes a browser that knows nothing. */
   forget: () => ask('forget'),
   /** How often a path of the server was asked for so far. */

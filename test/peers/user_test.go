@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"countersign/api"
 	"countersign/device"
@@ -30,6 +31,8 @@ type user struct {
 	http  *http.Client
 	phone *api.Phone // at the second node
 	login *rig.Page  // that was begun, at the first
+
+	agreed *api.Agreement // for when the phone has no network
 }
 
 // newUser enrols a phone of a new identity, and opens a browser without cookies.
@@ -149,6 +152,23 @@ func (u *user) scan(l line) {
 	if _, err := u.phone.Verify(rig.Ctx(u.t), u.w.In(u.t).Claim(u.phone, id, scan), session.Approve, "qr:"+scan, l.Scopes); err != nil {
 		u.t.Fatalf("verify: %v", err)
 	}
+}
+
+// offline is the code that the phone shows for what it reads off the page. It once
+// was where there was a network.
+func (u *user) offline(drawn string) string {
+	u.t.Helper()
+	if u.agreed == nil {
+		a, err := u.phone.AgreeOffline(rig.Ctx(u.t))
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		u.agreed = &a
+	}
+	if _, err := device.ReadOfflineQuestion(drawn, u.w.Issuer, u.agreed.Signing, time.Now()); err != nil {
+		u.t.Fatalf("what the page draws: %v", err)
+	}
+	return device.OfflineCode(u.agreed.Secret, drawn)
 }
 
 // shown is a page of ours: one that posts a form to the client, or one to read.

@@ -127,4 +127,47 @@ await judge({
     assert.ok(!(await offers(somebodyElse)).includes('message'));
     messages.close();
   },
+
+  async 'a payment is approved by a phone without a network'(world) {
+    const page = await opened(world, { ...payment, name: 'by_offline' });
+    const { answer, taken } = await drive(world, page, { by: 'offline' });
+    assert.deepEqual(taken, ['identify', 'review', 'offline']);
+    assert.equal(answer.type, 'complete');
+    assert.equal((await desk(world, 'GET', `/operations/${page.operationId}`)).result, 'DONE');
+  },
+
+  async 'a wrong code without a network counts, and the third has only that method off'(world) {
+    const page = await chosen(world, 'by_offline', 'offline');
+    const code = await world.offline((await page.start('offline')).qr);
+    const { told, last } = await exhaust(page, { code: otherThan(code) });
+    assert.deepEqual(told.slice(0, 2), [2, 1]);
+    assert.equal(last.type, 'init');
+    assert.deepEqual(last.data.methods.map(({ id }) => id).filter((id) => id !== 'identify'), ['device']);
+    assert.equal((await page.send('verify', { code })).success, false);
+    assert.equal((await take.device(world, page, 'approve')).type, 'complete');
+  },
+
+  async 'what is no code is a mistake of the user, and costs nothing'(world) {
+    const page = await chosen(world, 'by_offline', 'offline');
+    const code = await world.offline((await page.start('offline')).qr);
+    for (const wrong of ['', code.slice(1), `${code}0`, 'letters', '\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661']) {
+      const { remainingAttempts } = await page.get('verify', { code: wrong }, 'failure');
+      assert.equal(remainingAttempts, 3, JSON.stringify(wrong));
+    }
+    assert.equal((await page.send('verify', { code })).type, 'complete');
+  },
+
+  async 'names look alike without a network'(world) {
+    const seen = [];
+    for (const user of [world.user, nobody(), 'nobody']) {
+      const { page, first } = await named(world, 'sign_offline', user);
+      const { qr, ...started } = await page.start('offline');
+      if (user === world.user) await world.offline(qr); // their phone has agreed to it
+      const failed = [];
+      for (const code of ['12345678', '87654321', '00000000']) failed.push((await page.send('verify', { code })));
+      seen.push({ first: alike(first), started, lines: qr.split('\n').length, failed: failed.map(({ data, ...rest }) => ({ ...rest, ...alike(data), location: '' })) });
+    }
+    assert.deepEqual(seen[1], seen[0]);
+    assert.deepEqual(seen[2], seen[0]);
+  },
 });

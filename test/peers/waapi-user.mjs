@@ -75,6 +75,10 @@ export const take = {
     if (phone === 'approve') assert.deepEqual(Object.keys(last).sort(), ['id', 'type'], 'the page gets no token');
     return page.send('status');
   },
+  async offline(world, page) {
+    const { qr } = await page.start('offline');
+    return page.send('verify', { code: await world.offline(qr) });
+  },
   async message(world, page) {
     await page.start('message');
     return page.send('verify', { otp: await world.messages.code() });

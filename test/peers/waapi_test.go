@@ -15,6 +15,8 @@ func flows() map[string]any {
 
 		"by_message":        map[string]any{"steps": []any{"identify", "review", []any{"device", "message"}}},
 		"told":              map[string]any{"steps": []any{"identify", "message"}},
+		"by_offline":        map[string]any{"steps": []any{"identify", "review", []any{"device", "offline"}}},
+		"sign_offline":      map[string]any{"steps": []any{"identify", "offline"}},
 		"phone_and_message": map[string]any{"factors": 2, "steps": []any{"identify", "device", "message"}},
 	}
 }
