@@ -48,7 +48,10 @@ export async function login(world, browser = new Browser(world)) {
   return { page: await browser.open(to.searchParams.get('operation')), set };
 }
 
-/** Takes step after step until the operation has ended, with the methods that it offers, by one of them where it lets choose; the last answer, and the methods taken. */
+/**
+ * Takes step after step until the operation has ended, by the first method that is offered, or by the one given. Gives the last
+ * answer, and what was taken.
+ */
 export async function drive(world, page, { phone = 'approve', by } = {}) {
   const taken = [];
   let answer = await page.send('init');
