@@ -170,4 +170,60 @@ await judge({
     assert.deepEqual(seen[1], seen[0]);
     assert.deepEqual(seen[2], seen[0]);
   },
+
+  async 'who signs agrees to the terms once, and is not asked again'(world) {
+    const page = await opened(world, { ...payment, name: 'agree' });
+    const first = await drive(world, page);
+    assert.deepEqual(first.taken, ['identify', 'device', 'consent']);
+    assert.equal(first.answer.type, 'complete');
+    const again = await drive(world, await opened(world, { ...payment, name: 'agree' }));
+    assert.deepEqual(again.taken, ['identify', 'device']);
+    assert.equal(again.answer.type, 'complete');
+  },
+
+  async 'what is required has to be ticked, and nothing counts'(world) {
+    const { page } = await named(world, 'agree');
+    assert.equal((await page.send('start', { method: 'consent' })).success, false, 'nobody has proven to be anybody');
+    await take.device(world, page, 'approve');
+    await page.get('verify', { options: { terms: true } }, 'failure'); // nothing was shown
+    const asked = await page.start('consent');
+    assert.deepEqual(await page.start('consent'), asked);
+    assert.deepEqual(asked.options.map(({ id, required, value }) => [id, required, value]), [['terms', true, false], ['news', false, false]]);
+    const { remainingAttempts } = await page.init();
+    for (const options of [{}, { terms: false }, { news: true }, { terms: true, other: true }]) {
+      assert.equal((await page.get('verify', { options }, 'failure')).remainingAttempts, remainingAttempts);
+    }
+    await page.get('verify', { options: { terms: true } }, 'complete');
+  },
+
+  async 'who does not agree gives the operation up'(world) {
+    const { page } = await named(world, 'agree');
+    await take.device(world, page, 'approve');
+    await page.start('consent');
+    await page.get('cancel', {}, 'cancel');
+    assert.equal((await page.send('verify', { options: { terms: true } })).type, 'cancel');
+    assert.equal((await desk(world, 'GET', `/operations/${page.operationId}`)).result, 'FAILED');
+  },
+
+  async 'terms without options'(world) {
+    const page = await opened(world, { ...payment, name: 'agree' }, undefined, 'tenant');
+    await page.start('identify', { user: world.user });
+    await take.device(world, page, 'approve');
+    assert.deepEqual((await page.start('consent')).options, []);
+    await page.get('verify', { options: {} }, 'complete');
+  },
+
+  async 'every way through one flow'(world) {
+    const messages = gateway();
+    const agreed = [];
+    for (const by of ['message', 'offline', 'device']) {
+      const page = await opened(world, { ...payment, name: 'every_way' });
+      const { answer, taken } = await drive({ ...world, messages }, page, { by });
+      assert.deepEqual(taken, ['identify', 'review', by, ...agreed.length === 0 ? ['consent'] : []]);
+      assert.equal(answer.type, 'complete');
+      agreed.push((await desk(world, 'GET', `/operations/${page.operationId}`)).tokenId);
+    }
+    assert.deepEqual(new Set(agreed), new Set([world.user]));
+    messages.close();
+  },
 });

@@ -41,7 +41,7 @@ const isStarted = {
   }),
   message: members({ sentTo: isString, resendAfter: isCount, length: isCount }),
   offline: members({ qr: isText, format: isText }),
-  consent: members({ text: isText, version: isText, options: listOf(members({ id: isText, text: isText, required: isTrueOrFalse, value: isTrueOrFalse })) }),
+  consent: members({ text: isText, version: isText, 'language?': isText, options: listOf(members({ id: isText, text: isText, required: isTrueOrFalse, value: isTrueOrFalse })) }),
 };
 const isStepResult = oneOf('CONFIRMED', 'CANCELED', 'AUTH_FAILED', 'AUTH_METHOD_FAILED');
 const isStatus = members({ result: oneOf('CONTINUE'), step: isText, 'stepResult?': isStepResult });

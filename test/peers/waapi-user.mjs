@@ -11,8 +11,8 @@ export const payment = {
 };
 
 /** The shop's back end asks for something. */
-export async function desk(world, method, path, body) {
-  const { id, secret } = world.clients.secret;
+export async function desk(world, method, path, body, client = 'secret') {
+  const { id, secret } = world.clients[client];
   const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
   const answer = await new Browser(world).request(method, path, {
     headers: { authorization, ...body && { 'content-type': 'application/json' } }, body: body && JSON.stringify(body),
@@ -22,8 +22,8 @@ export async function desk(world, method, path, body) {
 }
 
 /** The shop begins an operation; gives its id. */
-export async function order(world, members) {
-  const { operationId, result, steps, expiresAt } = await desk(world, 'POST', '/operations', members);
+export async function order(world, members, client) {
+  const { operationId, result, steps, expiresAt } = await desk(world, 'POST', '/operations', members, client);
   assert.match(operationId, /^op_[\w-]{22}$/);
   assert.equal(result, 'CONTINUE');
   assert.ok(Array.isArray(steps) && Date.parse(expiresAt) > Date.now());
@@ -31,8 +31,8 @@ export async function order(world, members) {
 }
 
 /** The shop begins an operation, and its user opens the page. */
-export async function opened(world, members = payment, browser = new Browser(world)) {
-  return browser.open(await order(world, members));
+export async function opened(world, members = payment, browser = new Browser(world), client = 'secret') {
+  return browser.open(await order(world, members, client));
 }
 
 /** A client begins a login; gives the page where that leads. */
@@ -81,6 +81,10 @@ export const take = {
   async offline(world, page) {
     const { qr } = await page.start('offline');
     return page.send('verify', { code: await world.offline(qr) });
+  },
+  async consent(world, page) {
+    const { options } = await page.start('consent');
+    return page.send('verify', { options: Object.fromEntries(options.map(({ id, required }) => [id, required])) });
   },
   async message(world, page) {
     await page.start('message');

@@ -1,6 +1,11 @@
 package peers
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"countersign/server"
+)
 
 // flows are those of the stories about the Web Authenticator API, besides the ones
 // that there are without any configuration.
@@ -17,8 +22,25 @@ func flows() map[string]any {
 		"told":              map[string]any{"steps": []any{"identify", "message"}},
 		"by_offline":        map[string]any{"steps": []any{"identify", "review", []any{"device", "offline"}}},
 		"sign_offline":      map[string]any{"steps": []any{"identify", "offline"}},
+		"every_way":         map[string]any{"steps": []any{"identify", "review", []any{"device", "message", "offline"}, "consent"}},
+		"agree":             map[string]any{"steps": []any{"identify", "device", "consent"}},
 		"phone_and_message": map[string]any{"factors": 2, "steps": []any{"identify", "device", "message"}},
 	}
+}
+
+// terms are what the users of a client agree to, by its name among the clients.
+func terms(of string) server.ConsentConfig {
+	c := server.ConsentConfig{Version: "2026-01", Validity: 90 * 24 * time.Hour,
+		Texts: []server.ConsentText{{Language: "en", Text: "The shop keeps\nyour data."}}}
+	switch of {
+	case "secret":
+		c.Options = []server.ConsentOption{{ID: "terms", Required: true}, {ID: "news"}}
+		c.Texts[0].Options = map[string]string{"terms": "I have read the terms.", "news": "Send me news."}
+	case "tenant": // has no options
+	default:
+		return server.ConsentConfig{}
+	}
+	return c
 }
 
 // A page that was written from the contract's words alone takes operations through

@@ -111,6 +111,7 @@ func (w *world) configure(c *server.Config) {
 		s := like
 		s.ID, s.Name, s.RedirectURIs = x.ID, "Acme "+x.ID, []string{x.Redirect}
 		s.RequireDPoP, s.RequirePAR = name == "bound" || name == "proof", name == "pushed"
+		s.Consent = terms(name)
 		if name == "pairwise" {
 			s.Subject = "pairwise"
 		}
