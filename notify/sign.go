@@ -4,25 +4,38 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// secretPrefix begins a secret as the tools of Standard Webhooks make it: base64
-// follows.
+// The lengths of a secret (Standard Webhooks 1.0.0, Signature scheme).
+const (
+	secretLeast = 24
+	secretMost  = 64
+)
+
 const secretPrefix = "whsec_"
 
-// Sign gives the headers by which a receiver knows that a body comes from here, and
-// when it was sent: those of Standard Webhooks, with HMAC-SHA256. A secret is taken
-// as it is unless it begins with whsec_. The id has no dot.
-func Sign(secret []byte, id string, at time.Time, body []byte) http.Header {
-	if text, found := strings.CutPrefix(string(secret), secretPrefix); found {
-		if key, err := base64.StdEncoding.DecodeString(text); err == nil {
-			secret = key
-		}
+// ErrSecret says that a text is no secret. It does not show the text.
+var ErrSecret = errors.New("is no secret of Standard Webhooks: whsec_ and 24 to 64 bytes in base64")
+
+// ParseSecret reads a secret as Standard Webhooks writes it: whsec_ and base64.
+// [ErrSecret].
+func ParseSecret(text string) ([]byte, error) {
+	encoded, ok := strings.CutPrefix(strings.TrimSpace(text), secretPrefix)
+	secret, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if !ok || err != nil || len(secret) < secretLeast || len(secret) > secretMost {
+		return nil, ErrSecret
 	}
+	return secret, nil
+}
+
+// Sign gives the headers by which a receiver knows that a body comes from here, and
+// when it was sent: those of Standard Webhooks, with HMAC-SHA256. The id has no dot.
+func Sign(secret []byte, id string, at time.Time, body []byte) http.Header {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(id + "." + stamp + "."))

@@ -12,7 +12,7 @@ import (
 	"strconv"
 
 	"countersign/crypto/keyring"
-	"countersign/notify/gateway"
+	"countersign/notify"
 	"countersign/oidc"
 )
 
@@ -94,15 +94,8 @@ func (c Config) ReadSecrets() (Secrets, error) {
 		}
 	}
 	secrets.RedisPassword = r.redisPassword()
-	if secrets.Risk = r.secret("risk.secretFile", c.Risk.SecretFile); secrets.Risk != nil && len(secrets.Risk) < minServiceSecret {
-		r.warnings = append(r.warnings, fmt.Sprintf("the secret in the file named by risk.secretFile is shorter than %d bytes: make one with `openssl rand -base64 32`", minServiceSecret))
-	}
-	if text := r.read("message.secretFile", c.Message.SecretFile); text != nil {
-		var err error
-		if secrets.Message, err = gateway.ParseSecret(string(text)); err != nil {
-			r.fail("message.secretFile", "the file it names "+err.Error(), "whsec_ and what `openssl rand -base64 32` prints, in one line")
-		}
-	}
+	secrets.Risk = r.hookSecret("risk.secretFile", c.Risk.SecretFile)
+	secrets.Message = r.hookSecret("message.secretFile", c.Message.SecretFile)
 	for i, s := range c.Services {
 		path := "services[" + strconv.Itoa(i) + "]."
 		secrets.Services[s.ID] = ServiceSecrets{
@@ -125,6 +118,19 @@ type secretReader struct {
 	cfg      Config
 	found    Errors
 	warnings []string
+}
+
+// hookSecret reads a secret that requests are signed with.
+func (r *secretReader) hookSecret(path, file string) []byte {
+	text := r.read(path, file)
+	if text == nil {
+		return nil
+	}
+	secret, err := notify.ParseSecret(string(text))
+	if err != nil {
+		r.fail(path, "the file it names "+err.Error(), "whsec_ and what `openssl rand -base64 32` prints, in one line")
+	}
+	return secret
 }
 
 func (r *secretReader) fail(path, what, hint string) {

@@ -156,7 +156,7 @@ type OutgoingConfig struct {
 type RiskConfig struct {
 	// Asked for the risk of an operation whose flow marks steps with `risk`, when it is first shown and when a step was taken; https. Without an answer within 500 ms every step is due. Empty: no flow may mark steps.
 	URL string `koanf:"url"`
-	// File holding the secret the questions are signed with (Standard Webhooks; fewer than 16 bytes give a warning); needed with `url`.
+	// File holding the secret the questions are signed with (Standard Webhooks: `whsec_` and 24 to 64 bytes in base64); needed with `url`.
 	SecretFile string `koanf:"secretFile"`
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"countersign/notify"
 	"countersign/notify/gateway"
 	"countersign/server"
 )
@@ -50,7 +51,7 @@ const messageMost = 64 << 10
 func (p printer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, messageMost))
 	at, noTime := strconv.ParseInt(r.Header.Get("Webhook-Timestamp"), 10, 64)
-	want := gateway.Sign(p.secret, r.Header.Get("Webhook-Id"), time.Unix(at, 0), body)
+	want := notify.Sign(p.secret, r.Header.Get("Webhook-Id"), time.Unix(at, 0), body).Get("Webhook-Signature")
 	if err != nil || noTime != nil || !hmac.Equal([]byte(want), []byte(r.Header.Get("Webhook-Signature"))) {
 		http.Error(w, "not signed", http.StatusUnauthorized)
 		return

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"countersign/notify/gateway"
+	"countersign/notify"
 )
 
 // What is signed is printed, and nothing else is.
@@ -25,7 +25,7 @@ func TestPrinter(t *testing.T) {
 		return w.Code, out.String()
 	}
 	signed := func(body string) string {
-		return gateway.Sign(secret, "msg_1", time.Unix(1767355200, 0), []byte(body))
+		return notify.Sign(secret, "msg_1", time.Unix(1767355200, 0), []byte(body)).Get("Webhook-Signature")
 	}
 	if status, printed := send(body, signed(body)); status != http.StatusNoContent || printed != "message to "+devNumber+": Tell it to nobody: 012345\n" {
 		t.Errorf("%d %q", status, printed)

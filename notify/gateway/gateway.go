@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"countersign/device"
@@ -32,7 +31,7 @@ const Kind notify.Kind = "message"
 // A Gateway sends codes. All its members are set before it is used.
 type Gateway struct {
 	URL    string
-	Secret []byte // see [ParseSecret]
+	Secret []byte // see [notify.ParseSecret]
 	// Say gives a text in a language of the pages.
 	Say    func(language, key string) string
 	Outbox interface {
@@ -101,10 +100,7 @@ func (g *Gateway) Request(ctx context.Context, n notify.Notice) (*http.Request, 
 	if err != nil {
 		return nil, errors.New("gateway: its address is none")
 	}
-	at := g.Now()
+	q.Header = notify.Sign(g.Secret, n.ID, g.Now(), n.Body)
 	q.Header.Set("Content-Type", "application/json")
-	q.Header.Set("Webhook-Id", n.ID)
-	q.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
-	q.Header.Set("Webhook-Signature", Sign(g.Secret, n.ID, at, n.Body))
 	return q, nil
 }
