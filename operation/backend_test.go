@@ -29,7 +29,7 @@ func TestOrder(t *testing.T) {
 		t.Errorf("due: %v", got)
 	}
 	b := r.chosen(o)
-	if got := r.svc.Due(d.ask(o.ID)); !slices.Equal(got, []Method{ByPhone}) {
+	if got := r.svc.Due(d.ask(o.ID)); !slices.Equal(got, []Method{ByPhone, ByOffline}) {
 		t.Errorf("due after the review: %v", got)
 	}
 	s := b.start(false)

@@ -24,10 +24,12 @@ func TestBuiltInFlows(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "%s: %s\n", name, f)
 		for _, s := range f.Steps {
-			for _, r := range stepResults() {
-				result, step := f.after(s.Name, s.Ways[0].Method, r, func(FlowStep) bool { return true })
-				closed, _ := f.after(s.Name, s.Ways[0].Method, r, func(FlowStep) bool { return false })
-				fmt.Fprintf(&out, "\t%-10s %-18s %-8s %-10s nothing open: %s\n", s.Name, r, result, step, closed)
+			for _, w := range s.Ways {
+				for _, r := range stepResults() {
+					result, step := f.after(s.Name, w.Method, r, func(FlowStep) bool { return true })
+					closed, _ := f.after(s.Name, w.Method, r, func(FlowStep) bool { return false })
+					fmt.Fprintf(&out, "\t%-10s %-10s %-18s %-8s %-10s nothing open: %s\n", s.Name, w.Method, r, result, step, closed)
+				}
 			}
 		}
 		out.WriteString(f.Diagram() + "\n")

@@ -162,7 +162,10 @@ func (m *memory) SwapConsent(_ context.Context, id device.TokenID, c Consent, ol
 	return nil
 }
 
-func (m *memory) Phone(_ context.Context, r session.Request) (session.Opened, error) {
+func (m *memory) Phone(ctx context.Context, r session.Request) (session.Opened, error) {
+	if m.Phones != nil {
+		return m.Phones.Phone(ctx, r)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return session.Opened{Identity: m.identities[r.Token]}, nil

@@ -32,7 +32,8 @@ type Step string
 const (
 	Identify Step = "identify" // who it is; or scan, which needs no name
 	Review   Step = "review"   // the user sees what it is, and chooses how to approve it
-	Device   Step = "device"   // a session on the phone
+	Device   Step = "device"   // a session on the phone, or what stands in for it
+	Agree    Step = "consent"  // the user agrees to what the service asks for
 )
 
 // An Operation is what is being approved, run as a sequence of steps.

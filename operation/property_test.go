@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/device"
 	"countersign/session"
 
 	"pgregory.net/rapid"
@@ -43,15 +44,17 @@ func TestRemaining(t *testing.T) {
 // A walk is an operation that anything may happen to.
 type walk struct {
 	*rig
+	x      *postbox
 	d      *desk
 	b      *browser
 	before Operation
-	// approvals are the sessions that a phone has approved.
+	// approvals is how often somebody has approved: on a phone, or by a right code.
 	approvals int
 }
 
 func newWalk(t *testing.T, rt *rapid.T) *walk {
-	w := &walk{rig: newRig(t)}
+	w := &walk{}
+	w.rig, w.x = newWholeRig(t)
 	w.d = w.desk("demo")
 	if rapid.Bool().Draw(rt, "settles") {
 		w.settles()
@@ -59,7 +62,7 @@ func newWalk(t *testing.T, rt *rapid.T) *walk {
 	again := FlowStep{Name: Device, Ways: []Way{{Method: ByPhone}}, On: map[StepResult][]Target{Canceled: {ToAgain}, AuthMethodFailed: {Target(Review)}}}
 	second := FlowStep{Name: "second", Ways: []Way{{Method: ByPhone, Attempts: 2}}, Expiry: time.Minute}
 	w.flow("twice", step(ByName), step(ByReview), again, second)
-	name := rapid.SampledFrom([]string{Login, Payment, "twice"}).Draw(rt, "flow")
+	name := rapid.SampledFrom([]string{Login, Payment, LoginSCA, PaymentSCA, "twice"}).Draw(rt, "flow")
 	whom := rapid.SampledFrom([]func(*Order){named(w.alice.token), unnamed}).Draw(rt, "whom")
 	w.b = w.open(w.d.order(of(name), whom).ID)
 	w.before = w.b.stored()
@@ -84,14 +87,57 @@ func (w *walk) say(rt *rapid.T) {
 func (w *walk) on(rt *rapid.T) {
 	o := w.b.stored()
 	m := startPhone(false)
-	switch flow := w.svc.Flows[o.Name]; {
+	switch {
 	case o.Step == Identify && o.Subject == "":
 		m = startName(string(w.alice.token))
-	case o.Step == flow.Steps[1].Name && o.Step != Device:
+	case o.Step == Review:
 		m = Message{Type: Choose, Method: ByPhone}
+	case o.Step == Agree:
+		m = agree("terms")
+		w.b.send(startConsent())
 	}
 	if _, err := w.b.try(m); err != nil {
 		rt.Fatal(err)
+	}
+}
+
+// codes has a code typed in the page, right or wrong, where the step takes one.
+func (w *walk) codes(rt *rapid.T) {
+	var code string
+	var m Message
+	switch rapid.SampledFrom([]Method{ByOffline, ByMessage}).Draw(rt, "by") {
+	case ByOffline:
+		a := w.b.send(Message{Type: Start, Method: ByOffline})
+		if a.Drawn == nil {
+			return
+		}
+		code = device.OfflineCode(w.alice.secret(), a.Drawn.QR)
+		m = typedOffline(code)
+	default:
+		if a := w.b.send(startMessage()); a.Sent == nil {
+			return
+		}
+		code = w.x.last(w.t).Code
+		m = typing(code)
+	}
+	isWrong := rapid.Bool().Draw(rt, "wrong")
+	if isWrong {
+		m.OTP, m.Code = "", ""
+		if wrong := other(code); len(wrong) == 8 {
+			m.Code = wrong
+		} else {
+			m.OTP = wrong
+		}
+	}
+	before := w.b.stored()
+	if _, err := w.b.try(m); err != nil {
+		rt.Fatal(err)
+	}
+	if o := w.b.stored(); o.Approval != nil && (before.Approval == nil || o.Step != before.Step || o.Result != before.Result) {
+		w.approvals++
+		if isWrong {
+			rt.Fatalf("a wrong code approved: %+v", o)
+		}
 	}
 }
 
@@ -136,7 +182,7 @@ func (w *walk) holds(rt *rapid.T) {
 		rt.Fatalf("it has ended, and its history or its session has not: %+v", o)
 	}
 	factors := 1
-	if o.Name == "twice" {
+	if o.Name == "twice" || o.Name == PaymentSCA {
 		factors = 2
 	}
 	if o.Result == Done && (o.Approval == nil || w.approvals < factors) {
@@ -179,8 +225,10 @@ func TestWalks(t *testing.T) {
 				w.on(rt)
 			case 5, 6:
 				w.say(rt)
-			case 7, 8, 9:
+			case 7, 8:
 				w.phones(rt)
+			case 9:
+				w.codes(rt)
 			case 10:
 				w.clock.pass(rapid.SampledFrom([]time.Duration{time.Second, 50 * time.Second, 3 * time.Minute}).Draw(rt, "time"))
 			case 11:

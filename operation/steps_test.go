@@ -23,7 +23,7 @@ func TestReview(t *testing.T) {
 	r := newRig(t)
 	b := r.open(r.desk("demo").order().ID)
 	a := b.send(Message{Type: Init})
-	if a.Operation.Step != Review || !slices.Equal(offers(a), []Method{ByPhone}) || a.Remaining != sessionsMost {
+	if a.Operation.Step != Review || !slices.Equal(offers(a), []Method{ByPhone, ByOffline}) || a.Remaining != sessionsMost {
 		t.Fatalf("init: %+v", a)
 	}
 	for _, m := range []Message{startPhone(false), startPhone(true), {Type: Start, Method: ByReview}, {Type: Verify, Method: ByReview}, startName(string(r.bob.token))} {
@@ -71,7 +71,7 @@ func TestScanDoesNotSkipTheReview(t *testing.T) {
 	if a := b.send(startPhone(true)); a.Reason != OutOfStep || r.store.open() != 0 {
 		t.Errorf("scanning: %+v", a)
 	}
-	if a := b.send(startName(string(r.alice.token))); a.Operation.Step != Review || !slices.Equal(offers(a), []Method{ByPhone, ByName}) {
+	if a := b.send(startName(string(r.alice.token))); a.Operation.Step != Review || !slices.Equal(offers(a), []Method{ByPhone, ByOffline, ByName}) {
 		t.Errorf("named: %+v", a)
 	}
 	if a := b.send(startName(string(r.bob.token))); a.Operation.Step != Review || a.Operation.Subject != r.bob.token {
