@@ -19,8 +19,8 @@ const (
 	maxAnswer = 64 << 10
 )
 
-// A Client starts sessions as a service that authenticates. It may be used by
-// many goroutines; it prints as its ServiceID alone.
+// A Client starts sessions and orders operations as a service that authenticates.
+// It may be used by many goroutines; it prints as its ServiceID alone.
 type Client struct {
 	// Issuer is the server's base URL, as in discovery, without a slash at its end.
 	Issuer string
@@ -133,30 +133,57 @@ func (c *Client) Start(ctx context.Context, st Start) (Started, error) {
 	if err != nil {
 		return Started{}, fmt.Errorf("rp: start: %w", err)
 	}
+	answer, err := c.call(ctx, request{http.MethodPost, "/auth/initiate", body, st.IdempotencyKey, maxAnswer})
+	if err != nil {
+		return Started{}, named("start", err)
+	}
+	return parseStarted(answer)
+}
+
+// A request is one of the service's to the server.
+type request struct {
+	method, path string
+	body         []byte // JSON; nil: none
+	key          string // the Idempotency-Key; empty: none
+	most         int64  // of the answer
+}
+
+// call sends a request and gives the answer, or the [*Problem] that came instead.
+func (c *Client) call(ctx context.Context, q request) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Issuer+"/auth/initiate", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, q.method, c.Issuer+q.path, bytes.NewReader(q.body))
 	if err != nil {
-		return Started{}, fmt.Errorf("rp: start: %w", err)
+		return nil, err
 	}
-	r.Header.Set("Content-Type", "application/json")
-	if st.IdempotencyKey != "" {
-		r.Header.Set("Idempotency-Key", st.IdempotencyKey)
+	if q.body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if q.key != "" {
+		r.Header.Set("Idempotency-Key", q.key)
 	}
 	r.SetBasicAuth(c.ServiceID, c.Secret)
 	resp, err := straight(c.HTTP).Do(r)
 	if err != nil {
-		return Started{}, fmt.Errorf("rp: start: %w", err)
+		return nil, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, q.most))
 	if err != nil {
-		return Started{}, fmt.Errorf("rp: start: %w", err)
+		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return Started{}, problem(resp, answer)
+		return nil, problem(resp, answer)
 	}
-	return parseStarted(answer)
+	return answer, nil
+}
+
+// named says of the network's error what was tried; a refusal says it itself.
+func named(what string, err error) error {
+	if p := (*Problem)(nil); errors.As(err, &p) {
+		return err
+	}
+	return fmt.Errorf("rp: %s: %w", what, err)
 }
 
 // straight is a client that follows no redirect.

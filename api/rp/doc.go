@@ -19,6 +19,14 @@
 //	token.Nonce == kept.Random && token.Session == sessionID
 //	token.Operation.DataHash == rp.DataHash(kept.Data)     // a payment: this one and no other
 //
+// A back end that wants no page of its own orders an operation instead, sends the
+// browser to the server's page, and asks. Nothing comes by way of the browser:
+//
+//	o, err := client.Order(ctx, order)                     // its number in Data and as IdempotencyKey
+//	keep(order, o.ID); redirect(w, o.URL)
+//	o, err = client.Operation(ctx, kept.ID)                // when the browser is back, or later
+//	approval, err := client.VerifyProof(o, order)          // Done: the phone signed just this
+//
 // A back end whose page starts sessions by itself has no random: it sets the
 // page's clientNonce and compares [Token.ClientNonce] instead.
 //

@@ -31,6 +31,17 @@ var (
 	ErrUnavailable = errors.New("rp: the issuer's keys cannot be fetched")
 )
 
+// Why an operation is not taken for what was ordered. [Client.VerifyProof] returns one
+// of these; ErrProof names what does not hold.
+var (
+	// ErrNotDone: it goes on, or it has failed.
+	ErrNotDone = errors.New("rp: the operation is not done")
+	// ErrNoProof: it came without one, as to services whose users have ids of their own.
+	ErrNoProof = errors.New("rp: the operation has no proof")
+	// ErrProof: what was signed is something else than was ordered.
+	ErrProof = errors.New("rp: the proof does not hold")
+)
+
 // A Problem is a refusal of the server (RFC 9457).
 type Problem struct {
 	Status int    // of HTTP

@@ -64,6 +64,44 @@ func Example() {
 	// not what was asked
 }
 
+// A payment by an operation: the back end orders it, sends the browser to the server's
+// page, and asks when the browser is back.
+func ExampleClient_VerifyProof() {
+	client := &rp.Client{Issuer: "https://login.example.com", ServiceID: "bank", Secret: "from the server's configuration"}
+	order := rp.Order{TokenID: "tok_alice", ExternalID: "1042", IdempotencyKey: "1042", ReturnURL: "https://bank.example/orders/1042",
+		Operation: rp.Operation{Name: "authorize_payment", Data: "A1*A100.25CZK*Q238400856/0300*R1042"}}
+	var id string // kept with the order
+
+	pay := func(w http.ResponseWriter, r *http.Request) {
+		o, err := client.Order(r.Context(), order)
+		if err != nil {
+			http.Error(w, "try again", http.StatusBadGateway)
+			return
+		}
+		id = o.ID
+		http.Redirect(w, r, o.URL, http.StatusSeeOther)
+	}
+	back := func(w http.ResponseWriter, r *http.Request) {
+		o, err := client.Operation(r.Context(), id)
+		switch {
+		case err != nil || o.Result == rp.Continue:
+			http.Error(w, "not yet: try again", http.StatusServiceUnavailable)
+			return
+		case o.Result == rp.Failed:
+			fmt.Fprintln(w, "nothing was paid:", o.Reason)
+			return
+		}
+		approval, err := client.VerifyProof(o, order)
+		if err != nil {
+			http.Error(w, "not what was ordered", http.StatusForbidden)
+			return
+		}
+		fmt.Fprintln(w, "paid by", approval.TokenID)
+	}
+	http.HandleFunc("POST /orders/1042", pay)
+	http.HandleFunc("GET /orders/1042", back)
+}
+
 // An API that takes tokens itself, in ten lines.
 func ExampleVerifier_Require() {
 	verifier := &rp.Verifier{Issuer: "https://login.example.com", Audience: "bank"}

@@ -7,7 +7,7 @@ import (
 	"os"
 	"slices"
 
-	"countersign/api"
+	"countersign/api/rp"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,14 +28,14 @@ not yet who that is: compare the key with one known from elsewhere, as by --jwk-
 is known before, such as the data that should have been approved, is compared by the other flags.`,
 		Example: "  curl -su shop:SECRET https://login.example.com/operations/op_… | countersign proof verify --service shop --data 'A1*A100EUR'",
 	}
-	cmd.Flags().Var((*issuerURL)(&v.judge.issuer), "issuer", "the server's public `URL` that should be signed; default: not compared")
-	cmd.Flags().StringVar(&v.judge.service, "service", "", "the `ID` of the service that should be signed; default: not compared")
+	cmd.Flags().Var((*issuerURL)(&v.judge.Issuer), "issuer", "the server's public `URL` that should be signed; default: not compared")
+	cmd.Flags().StringVar(&v.judge.ServiceID, "service", "", "the `ID` of the service that should be signed; default: not compared")
 	data := cmd.Flags().String("data", "", "the `TEXT` that should be approved; default: not compared")
-	cmd.Flags().StringVar(&v.judge.thumbprint, "jwk-thumbprint", "", "the `THUMBPRINT` (RFC 7638) of the key that should have signed; default: not compared")
+	cmd.Flags().StringVar(&v.judge.Thumbprint, "jwk-thumbprint", "", "the `THUMBPRINT` (RFC 7638) of the key that should have signed; default: not compared")
 	jsonFlag(cmd, &v.asJSON)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("data") {
-			v.judge.data = data
+			v.judge.Data = data
 		}
 		return v.run(args)
 	}
@@ -45,7 +45,7 @@ is known before, such as the data that should have been approved, is compared by
 // A proofVerify is one run of proof verify.
 type proofVerify struct {
 	env    *environment
-	judge  proofJudge
+	judge  rp.Judge
 	asJSON bool
 }
 
@@ -58,7 +58,7 @@ func (v *proofVerify) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	j := v.judge.judge(p)
+	j := judgeProof(v.judge, p)
 	if err := v.print(j); err != nil {
 		return err
 	}
@@ -90,8 +90,8 @@ func (v *proofVerify) read(args []string) ([]byte, error) {
 
 // A proven is a proof, and the operation that it came with, if it did.
 type proven struct {
-	operation *api.OperationView
-	proof     api.OperationProof
+	operation *rp.Ordered
+	proof     rp.Proof
 }
 
 // parseProof reads an operation or its proof. It is strict: what one reader takes
@@ -104,7 +104,7 @@ func parseProof(b []byte) (p proven, err error) {
 	if _, bare := members["text"]; bare {
 		err = json.Unmarshal(b, &p.proof)
 	} else {
-		p.operation = &api.OperationView{}
+		p.operation = &rp.Ordered{}
 		err = json.Unmarshal(b, p.operation)
 	}
 	switch {
@@ -113,21 +113,21 @@ func parseProof(b []byte) (p proven, err error) {
 	case p.operation == nil:
 	case p.operation.Proof != nil:
 		p.proof = *p.operation.Proof
-	case p.operation.OperationID == "":
+	case p.operation.ID == "":
 		return p, hint(failf("it has neither a text nor a proof"), "give what GET /operations/{operationId} answered, or its member proof")
-	case p.operation.Result == "DONE" && confirmed(*p.operation, "offline") && !confirmed(*p.operation, "device"):
+	case p.operation.Result == rp.Done && confirmed(*p.operation, "offline") && !confirmed(*p.operation, "device"):
 		return p, failf("the operation has no proof: it was approved by a code that was typed, which is no signature")
-	case p.operation.Result == "DONE":
+	case p.operation.Result == rp.Done:
 		return p, failf("the operation has no proof: its service knows its users by ids of their own")
 	default:
-		return p, failf("the operation has no proof: its result is %q", plain(p.operation.Result))
+		return p, failf("the operation has no proof: its result is %q", plain(string(p.operation.Result)))
 	}
 	return p, nil
 }
 
 // confirmed says whether a method has confirmed a step of an operation.
-func confirmed(v api.OperationView, method string) bool {
-	return slices.ContainsFunc(v.History, func(e api.OperationEntry) bool {
+func confirmed(v rp.Ordered, method string) bool {
+	return slices.ContainsFunc(v.History, func(e rp.Entry) bool {
 		return e.Method == method && e.StepResult == "CONFIRMED"
 	})
 }

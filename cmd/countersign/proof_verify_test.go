@@ -6,10 +6,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"countersign/api/rp"
 	"countersign/crypto/p256"
 	"countersign/session"
 
@@ -23,6 +25,18 @@ const (
 
 // The key of the example operation, which is that of RFC 7517 A.2.
 const exampleKey = "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
+
+// The lines of the text that a phone signs when it decides (docs/protocol.md).
+const (
+	linePurpose  = 0
+	lineIssuer   = 1
+	linePhone    = 4
+	lineService  = 5
+	lineDecision = 6
+	lineDisplay  = 9
+	lineTime     = 10
+	lineNonce    = 11
+)
 
 // A forger makes operations that were approved, and changes them before or after
 // the phone signs.
@@ -129,8 +143,9 @@ func says(name string, value any) func(v map[string]any) {
 	}
 }
 
-// bare says no data and no form.
+// bare says a login: no data and no form.
 func bare(v map[string]any) {
+	v["name"] = "login"
 	delete(v, "data")
 	delete(v, "form")
 }
@@ -157,9 +172,12 @@ func notAsWanted(thumbprint string) map[string]proofTry {
 			clear(v)
 			maps.Copy(v, p)
 		}},
-		"a login":           {before: ofLogin, wrong: []string{"operation"}},
-		"a login by itself": {before: ofLogin, after: bare},
-		"a login, and data": {before: ofLogin, after: bare, args: []string{"--data", paidData}, wrong: []string{"operation"}},
+		"a login":            {before: ofLogin, wrong: []string{"operation"}},
+		"a login by itself":  {before: ofLogin, after: bare},
+		"a login for a name": {before: ofLogin, after: func(v map[string]any) { bare(v); v["name"] = "pay" }, wrong: []string{"operation"}},
+		"a login for a form": {before: ofLogin, after: func(v map[string]any) { bare(v); v["form"] = map[string]any{"title": "Payment"} }, wrong: []string{"operation"}},
+		"a login not done":   {before: ofLogin, after: func(v map[string]any) { bare(v); v["result"] = "FAILED" }, wrong: []string{"operation"}},
+		"a login, and data":  {before: ofLogin, after: bare, args: []string{"--data", paidData}, wrong: []string{"operation"}},
 	}
 }
 
@@ -255,8 +273,8 @@ func TestProofOfAnyByte(t *testing.T) {
 	fine, _ := newForger(t).sign()["proof"].(map[string]any)
 	b := []byte(written(t, fine))
 	p, err := parseProof(b)
-	if err != nil || !(proofJudge{}).judge(p).Good {
-		t.Fatalf("%+v, %v", (proofJudge{}).judge(p), err)
+	if err != nil || !judgeProof(rp.Judge{}, p).Good {
+		t.Fatalf("%+v, %v", judgeProof(rp.Judge{}, p), err)
 	}
 	for what, member := range map[string]*string{"text": &p.proof.Text, "signature": &p.proof.Signature, "display": &p.proof.Display} {
 		kept := *member
@@ -265,7 +283,7 @@ func TestProofOfAnyByte(t *testing.T) {
 				changed := []byte(kept)
 				changed[i] ^= bit
 				*member = string(changed)
-				if (proofJudge{}).judge(p).Good {
+				if judgeProof(rp.Judge{}, p).Good {
 					t.Errorf("byte %d of the %s is another: %q", i, what, changed)
 				}
 			}
@@ -333,7 +351,8 @@ func TestProofsOfTheDocuments(t *testing.T) {
 		t.Fatal("docs/protocol.md has no example of a proof")
 	}
 	contract := written(t, doc.Components.Examples["operation_done"].Value.Value)
-	if !sameJSON([]byte(contract), []byte(block)) {
+	var one, other any
+	if json.Unmarshal([]byte(contract), &one) != nil || json.Unmarshal([]byte(block), &other) != nil || !reflect.DeepEqual(one, other) {
 		t.Errorf("the examples are two: %s and %s", contract, block)
 	}
 	for _, text := range []string{contract, block} {
