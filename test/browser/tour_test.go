@@ -9,7 +9,7 @@ import (
 var (
 	appStops = []string{"app-enrol", "app-enrol-wrong", "app-nothing", "app-waiting", "app-decide", "app-wrong-code", "app-approved", "app-payment",
 		"app-declined", "app-scan", "app-devices", "app-new-phone", "app-confirm", "app-details"}
-	bankStops = []string{"bank-home", "bank-login", "bank-trouble", "bank-account", "bank-pay", "bank-pay-wrong", "bank-order", "bank-paid"}
+	bankStops = []string{"bank-home", "bank-login", "bank-trouble", "bank-account", "bank-pay", "bank-pay-wrong", "bank-order", "bank-failed", "bank-paid"}
 )
 
 // A tour goes through every screen of the authenticator and every page of the
@@ -108,10 +108,12 @@ func (r *tour) pay() {
 		b.write(testid("pay-account"), "238400856/0300")
 		b.write(testid("pay-note"), "Rent")
 		b.click(testid("pay-submit"))
-		code := b.code()
+		b.seeElement(goOn)
 		if !last {
-			r.at("bank-order", b.tab)
+			r.lookBack()
 		}
+		b.reviewed()
+		code := b.code()
 		r.app.take()
 		if last {
 			r.app.approve(code)
@@ -123,9 +125,22 @@ func (r *tour) pay() {
 			r.app.click(testid("decline"))
 			r.app.result("denied")
 			r.at("app-declined", r.app.tab)
+			b.click(action("onward"))
+			b.seeElement(testid("payment-failed"))
+			r.at("bank-failed", b.tab)
 		}
 		r.app.click(testid("done"))
 	}
+}
+
+// lookBack goes to the bank while a payment waits, and to the server's page again.
+func (r *tour) lookBack() {
+	b := r.page
+	b.visit(r.w.bank + "/account")
+	b.click(".payments a")
+	b.seeElement(testid("payment-waits"))
+	r.at("bank-order", b.tab)
+	b.click(testid("pay-go-on"))
 }
 
 func (r *tour) care() {

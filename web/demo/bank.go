@@ -78,29 +78,31 @@ func New(o Options) *Bank {
 	return b
 }
 
-// policy lets a page load from the bank alone and speak to the bank and the
-// server.
+// policy lets a page load from the bank alone and speak to the bank and the server;
+// a form may lead to the server too, for browsers hold a redirect against form-action.
 func policy(issuer string) string {
 	socket := "ws" + strings.TrimPrefix(issuer, "http")
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' " + issuer + " " + socket +
-		"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+		"; form-action 'self' " + issuer + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
 func (b *Bank) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET /{$}":                b.home,
-		"GET /login":              b.loginPage,
-		"POST /login/start":       b.startLogin,
-		"GET /account":            b.account,
-		"GET /pay":                b.payForm,
-		"POST /pay":               b.order,
-		"GET /pay/{order}":        b.orderPage,
-		"POST /pay/{order}/start": b.startPayment,
-		"POST /finish":            b.finish,
-		"POST /logout":            b.logout,
-		"GET /{file}":             b.file,
-		"/":                       b.nothing,
+		"GET /{$}":                  b.home,
+		"GET /login":                b.loginPage,
+		"POST /login/start":         b.startLogin,
+		"GET /account":              b.account,
+		"GET /pay":                  b.payForm,
+		"POST /pay":                 b.order,
+		"GET /pay/{order}":          b.orderPage,
+		"POST /pay/{order}":         b.again,
+		"GET /pay/{order}/approval": b.goOn,
+		"GET /pay/{order}/proof":    b.proofFile,
+		"POST /finish":              b.finish,
+		"POST /logout":              b.logout,
+		"GET /{file}":               b.file,
+		"/":                         b.nothing,
 	} {
 		mux.Handle(pattern, b.answering(h))
 	}
@@ -195,7 +197,7 @@ func (b *Bank) start(ctx context.Context, w http.ResponseWriter, r *http.Request
 	}
 	s.session, s.random = got.SessionID, got.Random
 	b.keep(w, b.visits.remember(b.browser(r), s))
-	b.o.Log.Info("bank: session started", "session", s.session, "order", s.order)
+	b.o.Log.Info("bank: session started", "session", s.session)
 	answer(w, http.StatusOK, got.ForPage())
 	return nil
 }

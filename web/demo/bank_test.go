@@ -1,13 +1,11 @@
 package demo_test
 
 import (
-	"encoding/json"
 	"html"
 	"net/http"
 	"strings"
 	"testing"
 
-	"countersign/api/rp"
 	"countersign/session"
 	"countersign/test/rig"
 )
@@ -56,53 +54,6 @@ func TestLoginWithID(t *testing.T) {
 	}
 	b.refused("no id", b.get("/login?id=tok%20x"), http.StatusOK, "no Countersign id")
 	b.refused("no id", b.post("/login/start", map[string]any{"challenge": session.ChallengeOf("v"), "tokenId": "tok x"}), http.StatusBadRequest, "no Countersign id")
-}
-
-// Alice pays: her phone shows the amount and the account that are signed, and
-// the bank compares what was signed with its own data.
-func TestPayment(t *testing.T) {
-	tn := newTown(t)
-	alice, b := tn.Phone(0), tn.browser()
-	b.login(alice)
-	path := b.order("100,25", " 238400856/0300 ", `Rent *May* \ June`)
-	if got := b.get(path); !strings.Contains(got.body, `data-start="`+path+`/start"`) || strings.Contains(got.body, "payment-done") {
-		t.Error(got.body)
-	}
-	s := b.start(path+"/start", nil)
-	d := tn.typed(alice, s)
-	const data = `A1*A100.25CZK*Q238400856/0300*NRent \*May\* \\ June`
-	if d.Operation == nil || d.Operation.Name != "authorize_payment" || d.Operation.Data != data {
-		t.Fatalf("the phone showed %+v", d.Operation)
-	}
-	var form struct{ Attributes []map[string]string }
-	if err := json.Unmarshal(d.Operation.Form, &form); err != nil || len(form.Attributes) != 3 || form.Attributes[0]["amount"] != "100.25" ||
-		form.Attributes[0]["currency"] != "CZK" || form.Attributes[1]["value"] != "238400856/0300" || form.Attributes[2]["value"] != `Rent *May* \ June` {
-		t.Errorf("the phone showed %s", d.Operation.Form)
-	}
-	got := b.finish(b.result(s))
-	body := html.UnescapeString(got.body)
-	for _, want := range []string{`data-testid="payment-done"`, data, `"dataHash": "` + rp.DataHash(data) + `"`, "<b>operation"} {
-		if got.path != path || !strings.Contains(body, want) {
-			t.Errorf("%s lacks %s", got.path, want)
-		}
-	}
-	if got := b.get("/account"); !strings.Contains(strings.ReplaceAll(got.body, "&nbsp;", "\u00a0"), "84\u00a0150.15") {
-		t.Error("the balance is unchanged")
-	}
-	b.refused("again", b.post(path+"/start", map[string]any{"challenge": session.ChallengeOf("v")}), http.StatusConflict, "made already")
-}
-
-// Two approvals of one order pay it once.
-func TestPaidOnce(t *testing.T) {
-	tn := newTown(t)
-	alice, b := tn.Phone(0), tn.browser()
-	b.login(alice)
-	path := b.order("1", "238400856/0300", "")
-	first, second := b.start(path+"/start", nil), b.start(path+"/start", nil)
-	tn.typed(alice, first)
-	tn.typed(alice, second)
-	b.finish(b.result(first))
-	b.refused("the second", b.post("/finish", b.result(second)), http.StatusConflict, "made already")
 }
 
 // What a page or another browser may bring, each with everything else in order.
@@ -190,50 +141,23 @@ func TestReplay(t *testing.T) {
 	b.refused("second try", b.post("/finish", result), http.StatusForbidden, "finished already")
 }
 
-// Approvals are not exchanged between orders, customers, or logins and payments.
-func TestForgedPayments(t *testing.T) {
+// An approval of a payment logs nobody in, and a login pays nothing.
+func TestLoginIsNoPayment(t *testing.T) {
 	tn := newTown(t)
 	alice, b := tn.Phone(0), tn.browser()
 	b.login(alice)
-	cheap, dear := b.order("1", "238400856/0300", ""), b.order("1000", "238400856/0300", "")
-	approved := func(path string) map[string]any {
-		t.Helper()
-		s := b.start(path+"/start", nil)
-		tn.typed(alice, s)
-		return b.result(s)
-	}
-	unpaid := func(what string) {
-		t.Helper()
-		for _, path := range []string{cheap, dear} {
-			if strings.Contains(b.get(path).body, "payment-done") {
-				t.Errorf("%s: %s is paid", what, path)
-			}
-		}
-	}
-
-	small, big := approved(cheap), b.start(dear+"/start", nil)
-	big2 := map[string]any{"sessionId": big.SessionID, "jwt": small["jwt"], "hash": small["hash"], "expiresAt": small["expiresAt"]}
-	b.refused("another amount", b.post("/finish", big2), http.StatusForbidden, "does not hold")
-	unpaid("another amount")
-
+	o := b.order("1", "238400856/0300", "")
 	s := b.start("/login/start", map[string]any{"tokenId": alice.Token})
 	tn.typed(alice, s)
-	login, pay := b.result(s), b.start(cheap+"/start", nil)
-	login["sessionId"] = pay.SessionID
-	b.refused("a login for a payment", b.post("/finish", login), http.StatusForbidden, "does not hold")
-	unpaid("a login for a payment")
-
-	mallory, other := tn.Phone(0), tn.browser()
-	other.login(mallory)
-	other.refused("another's order", other.get(cheap), http.StatusNotFound, "no such payment")
-	other.refused("another's order", other.post(cheap+"/start", map[string]any{"challenge": session.ChallengeOf("v")}), http.StatusNotFound, "no such payment")
-	other.refused("another's approval", other.post("/finish", small), http.StatusForbidden, "not started in this browser")
-	unpaid("another's approval")
-
-	result := approved(dear)
-	b.form("/logout")
-	b.refused("after logout", b.post("/finish", result), http.StatusForbidden, "not started in this browser")
-	if b.loggedIn() {
-		t.Error("still logged in")
+	login := b.result(s)
+	pays := b.reviewed(o)
+	b.decided(alice, pays, session.Approve)
+	login["sessionId"] = pays.SessionID
+	other := tn.browser()
+	for _, who := range []*browser{b, other} {
+		who.refused("a payment's session", who.post("/finish", login), http.StatusForbidden, "not started in this browser")
+	}
+	if other.loggedIn() {
+		t.Error("logged in by a payment")
 	}
 }

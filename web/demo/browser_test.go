@@ -65,14 +65,17 @@ func (tn *town) browser() *browser {
 // page is an answer of the bank.
 type page struct {
 	status int
-	path   string // where redirects led
+	path   string // where redirects led; all of the address, if not at the bank
 	head   http.Header
 	body   string
 }
 
 func (b *browser) do(method, path, kind, body string, head ...string) page {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), method, b.town.bank+path, strings.NewReader(body))
+	if strings.HasPrefix(path, "/") {
+		path = b.town.bank + path
+	}
+	r, err := http.NewRequestWithContext(b.t.Context(), method, path, strings.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -92,7 +95,11 @@ func (b *browser) do(method, path, kind, body string, head ...string) page {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return page{resp.StatusCode, resp.Request.URL.Path, resp.Header, string(text)}
+	at := resp.Request.URL
+	if at.Scheme+"://"+at.Host != b.town.bank {
+		return page{resp.StatusCode, at.String(), resp.Header, string(text)}
+	}
+	return page{resp.StatusCode, at.Path, resp.Header, string(text)}
 }
 
 func (b *browser) get(path string) page { return b.do(http.MethodGet, path, "", "") }
@@ -141,7 +148,7 @@ func (tn *town) scan(p *api.Phone, s pending) {
 		tn.T.Fatal(err)
 	}
 	scan := "0:" + session.QRCode(key, session.ID(s.SessionID), 0)
-	tn.verify(p, tn.Claim(p, s.SessionID, scan), "qr:"+scan)
+	tn.verify(p, tn.Claim(p, s.SessionID, scan), "qr:"+scan, session.Approve, "identity:name")
 }
 
 // typed approves a session as a phone does that its user typed the code into,
@@ -153,13 +160,13 @@ func (tn *town) typed(p *api.Phone, s pending) api.Display {
 	if err != nil {
 		tn.T.Fatal(err)
 	}
-	tn.verify(p, c, s.AutoPassword)
+	tn.verify(p, c, s.AutoPassword, session.Approve, "identity:name")
 	return d
 }
 
-func (tn *town) verify(p *api.Phone, c api.Claimed, code string) {
+func (tn *town) verify(p *api.Phone, c api.Claimed, code string, how session.Decision, scopes ...string) {
 	tn.T.Helper()
-	if _, err := p.Verify(rig.Ctx(tn.T), c, session.Approve, code, []string{"identity:name"}); err != nil {
+	if _, err := p.Verify(rig.Ctx(tn.T), c, how, code, scopes); err != nil {
 		tn.T.Fatal(err)
 	}
 }
@@ -197,16 +204,6 @@ func (b *browser) login(p *api.Phone) page {
 	s := b.start("/login/start", nil)
 	b.town.scan(p, s)
 	return b.finish(b.result(s))
-}
-
-// order fills in the form of a payment and gives the order's path.
-func (b *browser) order(amount, account, note string) string {
-	b.t.Helper()
-	got := b.form("/pay", "amount", amount, "currency", "CZK", "account", account, "note", note)
-	if got.status != http.StatusOK || !strings.HasPrefix(got.path, "/pay/") {
-		b.t.Fatalf("order: %d %s %s", got.status, got.path, got.body)
-	}
-	return got.path
 }
 
 // refused checks that an answer says no, and in which words.

@@ -10,12 +10,17 @@
 //	GET  /login             <countersign-login>; ?id= asks that phone without scanning
 //	POST /login/start       {challenge, tokenId?} starts a session for this browser
 //	GET  /account           balance, payments, the token of the login
-//	GET  /pay, POST /pay    the form of a payment; a good one becomes an order
-//	GET  /pay/{order}       <countersign-login> for the order, then its receipt
-//	POST /pay/{order}/start {challenge} starts a session whose operation is the payment
 //	POST /finish            {sessionId, jwt, hash, expiresAt} as the page was given them
+//	GET  /pay, POST /pay    the form of a payment; a good one becomes an order, and the
+//	                        browser is sent to the server's page that has it approved
+//	GET  /pay/{order}       how the order stands, where the browser comes back to; its receipt
+//	POST /pay/{order}       begins the approval anew
+//	GET  /pay/{order}/approval
+//	                        leads to the server's page, as long as the order waits
+//	GET  /pay/{order}/proof what the server answered about a payment that was made
 //	POST /logout
 //
-// The file that matters is finish.go: what a back end checks before it believes
-// what a page brings. The service's returnURL is {Origin}/login.
+// The files that matter say what a back end checks: finish.go before it believes what
+// a page brings of a login, approve.go before it believes that a payment was approved,
+// of which no page brings anything. The service's returnURL is {Origin}/login.
 package demo

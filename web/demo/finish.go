@@ -1,20 +1,15 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
 
 	"countersign/api/rp"
 )
-
-// operationName is what a payment is called in the signature.
-const operationName = "authorize_payment"
 
 // finished is what the page says that it was given. Every word of it may be made
 // up, or be of another browser's session.
@@ -30,8 +25,8 @@ type proof struct {
 // check is one that held; a token of which one does not hold is never shown.
 type check struct{ Name, Says string }
 
-// finish ends a login or a payment: with what the page brings, and what this
-// browser is known to have started.
+// finish ends a login: with what the page brings, and what this browser is known to
+// have started.
 func (b *Bank) finish(w http.ResponseWriter, r *http.Request) error {
 	var f finished
 	if err := read(r, &f); err != nil {
@@ -50,14 +45,6 @@ func (b *Bank) finish(w http.ResponseWriter, r *http.Request) error {
 			return refusal{http.StatusServiceUnavailable, "The login server's keys cannot be had just now. Please try again in a moment."}
 		}
 		return refusal{http.StatusForbidden, "This approval does not hold, so nothing was done: " + err.Error() + "."}
-	}
-	if s.order != "" {
-		if err := b.pay(id, s, token, p); err != nil {
-			return err
-		}
-		b.o.Log.Info("bank: paid", "session", s.session, "order", s.order)
-		answer(w, http.StatusOK, map[string]string{"location": "/pay/" + s.order})
-		return nil
 	}
 	p.Checks = append(p.Checks, check{"login", "no operation is in it: this is a login, nothing else"})
 	b.keep(w, b.visits.enter(id, newCustomer(token, p)))
@@ -92,7 +79,7 @@ func (b *Bank) prove(ctx context.Context, s started, f finished) (rp.Token, proo
 		return rp.Token{}, proof{}, errSession
 	case s.asked != "" && token.Subject != s.asked:
 		return rp.Token{}, proof{}, errSubject
-	case (s.order == "") != (token.Operation == rp.Approved{}):
+	case token.Operation != rp.Approved{}:
 		return rp.Token{}, proof{}, errPurpose
 	}
 	p := decoded(f.JWT)
@@ -108,32 +95,14 @@ func (b *Bank) prove(ctx context.Context, s started, f finished) (rp.Token, proo
 	return token, p, nil
 }
 
-// pay checks that the token approves this very order and books it.
-func (b *Bank) pay(id string, s started, token rp.Token, p proof) error {
-	return b.visits.change(id, func(c *customer) error {
-		o := c.find(s.order)
-		if o == nil || token.Subject != c.Subject {
-			return errLogin
-		}
-		if token.Operation.Name != operationName || token.Operation.DataHash != rp.DataHash(o.Data) {
-			return refusal{http.StatusForbidden, "This approval does not hold, so nothing was paid: " + errPurpose.Error() + "."}
-		}
-		p.Checks = append(p.Checks,
-			check{"customer", "approved by who is logged in"},
-			check{"operation", "dataHash is the SHA-256 of " + o.Data + ", as this bank has it"})
-		return c.book(o, p, b.o.Now())
-	})
-}
-
 // decoded shows what is in a token that was verified.
 func decoded(jwt string) proof {
 	show := func(part string) string {
 		raw, err := base64.RawURLEncoding.DecodeString(part)
-		var out bytes.Buffer
-		if err != nil || json.Indent(&out, raw, "", "  ") != nil {
+		if err != nil {
 			return ""
 		}
-		return out.String()
+		return indented(raw)
 	}
 	header, rest, _ := strings.Cut(jwt, ".")
 	claims, _, _ := strings.Cut(rest, ".")

@@ -27,8 +27,8 @@ func (b *Bank) home(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// loginPage is also where an app on this device sends the browser back to, for
-// logins and payments alike; the element in it does what is to be done then.
+// loginPage is also where an app on this device sends the browser back to; the element
+// in it does what is to be done then.
 func (b *Bank) loginPage(w http.ResponseWriter, r *http.Request) error {
 	id := strings.TrimSpace(r.URL.Query().Get("id"))
 	v := view{Title: "Log in", Asked: id, Approval: &approval{Issuer: b.o.Issuer, Start: "/login/start", Token: id, About: "login " + id}}

@@ -20,12 +20,13 @@ type view struct {
 	Wish     *wish
 	Order    *order
 	Proof    *proof
+	Receipt  *receipt
 }
 
 // approval is what the script needs to put the element into the page.
 type approval struct {
-	Issuer, Start, Token, Ask string
-	About                     string // tells this page's session from another's after a reload
+	Issuer, Start, Token string
+	About                string // tells this page's session from another's after a reload
 }
 
 // render writes a page; what it shows is known to be well-formed, so an error is

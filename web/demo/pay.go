@@ -1,10 +1,6 @@
 package demo
 
-import (
-	"net/http"
-
-	"countersign/api/rp"
-)
+import "net/http"
 
 func (b *Bank) payForm(w http.ResponseWriter, r *http.Request) error {
 	if _, ok := b.visits.customer(b.browser(r)); !ok {
@@ -40,8 +36,7 @@ func (b *Bank) order(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, "/pay/"+o.ID, http.StatusSeeOther)
-	return nil
+	return b.approve(w, r, c, o)
 }
 
 // found is an order of who is logged in.
@@ -57,36 +52,95 @@ func (b *Bank) found(r *http.Request) (customer, order, error) {
 	return c, *o, nil
 }
 
+// orderPage is where the browser comes back to, and says how the order stands. Whatever
+// else the address says is not read.
 func (b *Bank) orderPage(w http.ResponseWriter, r *http.Request) error {
-	_, o, err := b.found(r)
-	if err != nil {
-		return err
-	}
-	if o.Receipt != nil {
-		b.render(w, r, http.StatusOK, "paid.html", view{Title: "Payment made", Order: &o, Proof: o.Receipt})
-		return nil
-	}
-	b.render(w, r, http.StatusOK, "order.html", view{Title: "Approve the payment", Order: &o, Approval: &approval{
-		Issuer: b.o.Issuer, Start: "/pay/" + o.ID + "/start", About: "order " + o.ID, Ask: "Pay " + o.Sum() + " to " + o.To}})
-	return nil
-}
-
-// startPayment asks the customer's phone to approve the order as it stands here,
-// not as a page says it does.
-func (b *Bank) startPayment(w http.ResponseWriter, r *http.Request) error {
-	var q struct{ Challenge string }
-	if err := read(r, &q); err != nil {
-		return err
-	}
 	c, o, err := b.found(r)
 	if err != nil {
 		return err
 	}
-	if o.Receipt != nil {
-		return refusal{http.StatusConflict, "This payment was made already."}
+	if o, err = b.settle(r, c, o); err != nil {
+		return err
 	}
-	return b.start(r.Context(), w, r, rp.Start{TokenID: c.Subject, Challenge: q.Challenge,
-		Operation: &rp.Operation{Name: operationName, Data: o.Data, Form: o.form()}}, started{asked: c.Subject, order: o.ID})
+	v, name := view{Title: "Approve the payment", Order: &o, Receipt: o.Receipt}, "order.html"
+	switch {
+	case o.Receipt != nil:
+		v.Title, name = "Payment made", "paid.html"
+	case o.Failed != "":
+		v.Title = "The payment was not made"
+	}
+	b.render(w, r, http.StatusOK, name, v)
+	return nil
+}
+
+// goOn leads to the server's page again, unless the approval has ended: there is nothing
+// there any more then, and in a tab of before still a link to it.
+func (b *Bank) goOn(w http.ResponseWriter, r *http.Request) error {
+	c, o, err := b.found(r)
+	if err != nil {
+		return err
+	}
+	if o, err = b.settle(r, c, o); err != nil {
+		return err
+	}
+	to := "/pay/" + o.ID
+	if o.Open() {
+		to = o.URL
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// again begins another approval of an order, for one that has failed, or whose page is
+// lost. The one before is given up first, so that a phone approves one of them alone.
+func (b *Bank) again(w http.ResponseWriter, r *http.Request) error {
+	c, o, err := b.found(r)
+	if err != nil {
+		return err
+	}
+	if o, err = b.settle(r, c, o); err != nil {
+		return err
+	}
+	if o.Open() {
+		if o, err = b.giveUp(r, c, o); err != nil {
+			return err
+		}
+	}
+	if o.Receipt != nil {
+		http.Redirect(w, r, "/pay/"+o.ID, http.StatusSeeOther)
+		return nil
+	}
+	return b.approve(w, r, c, o)
+}
+
+// giveUp cancels the approval of an order, unless it has ended just now.
+func (b *Bank) giveUp(r *http.Request, c customer, o order) (order, error) {
+	_, failed := b.client.Cancel(r.Context(), o.Operation)
+	if failed == nil {
+		return o, nil
+	}
+	o, err := b.settle(r, c, o)
+	if err == nil && o.Open() {
+		b.o.Log.Warn("bank: not cancelled", "order", o.ID, "operation", o.Operation, "error", failed)
+		err = refusal{http.StatusBadGateway, "The approval from before cannot be given up just now. Please try again in a moment."}
+	}
+	return o, err
+}
+
+// proofFile gives what the server answered about a payment that was made: countersign
+// proof verify reads it.
+func (b *Bank) proofFile(w http.ResponseWriter, r *http.Request) error {
+	_, o, err := b.found(r)
+	if err != nil {
+		return err
+	}
+	if o.Receipt == nil {
+		return refusal{http.StatusNotFound, "This payment was not made, so there is no proof of it."}
+	}
+	w.Header().Set("Content-Type", jsonType)
+	w.Header().Set("Content-Disposition", `attachment; filename="proof.json"`)
+	_, _ = w.Write(o.Receipt.file) // the browser may have gone
+	return nil
 }
 
 func (b *Bank) account(w http.ResponseWriter, r *http.Request) error {
@@ -94,6 +148,11 @@ func (b *Bank) account(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 		return nil
+	}
+	for _, o := range c.Orders { // the browser may never have come back
+		if _, err := b.settle(r, c, o); err != nil {
+			break // it is asked again, and by the order's page
+		}
 	}
 	b.render(w, r, http.StatusOK, "account.html", view{Title: "Your accounts", Proof: &c.Login})
 	return nil

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"countersign/api/rp"
@@ -23,15 +21,19 @@ type account struct {
 	Balance                int64 // in hundredths
 }
 
-// order is a payment that waits for its approval, or was made.
+// order is a payment that waits for its approval, was made, or failed.
 type order struct {
 	ID       string
 	Currency string
 	Amount   int64 // in hundredths
 	To, Note string
-	Data     string // as the protocol's section 8 writes it; its hash is what the phone approves
-	Receipt  *proof // nil: not paid
-	PaidAt   time.Time
+	Data     string // as docs/protocol.md writes it: what the phone signs
+	// Operation is the one by which it is being approved, URL its page; empty: none was
+	// begun. Tries counts those that were.
+	Operation, URL string
+	Tries          int
+	Failed         string   // why the operation did not pay it, in a word; empty: it has not failed
+	Receipt        *receipt // nil: not paid
 }
 
 const maxNote = 140
@@ -60,21 +62,19 @@ func (c *customer) from(currency string) *account {
 	return nil
 }
 
-// book pays an order, once however often it was approved.
-func (c *customer) book(o *order, p proof, now time.Time) error {
+// book pays an order, once however often it is asked to, or says that there is not
+// enough money.
+func (c *customer) book(o *order, r receipt) {
 	a := c.from(o.Currency)
 	switch {
 	case o.Receipt != nil:
-		return refusal{http.StatusConflict, "This payment was made already, so nothing was paid again."}
 	case a == nil || a.Balance < o.Amount:
-		return errPoor
+		o.Failed = failedPoor
+	default:
+		a.Balance -= o.Amount
+		o.Receipt = &r
 	}
-	a.Balance -= o.Amount
-	o.Receipt, o.PaidAt = &p, now
-	return nil
 }
-
-var errPoor = refusal{http.StatusConflict, "There is not enough on the account."}
 
 // Sum is the amount as people read it.
 func (o order) Sum() string { return grouped(o.Amount) + " " + o.Currency }
@@ -126,9 +126,10 @@ func (w wish) order(c customer) order {
 	if len([]rune(w.Note)) > maxNote || strings.ContainsFunc(w.Note, hidden) {
 		w.Wrong["note"] = "Write at most 140 ordinary characters."
 	}
-	fields := []string{"A1", "A" + plain(o.Amount) + o.Currency, field}
+	// With the order's own id a proof is of this order, and of no other like it.
+	fields := []string{"A1", "A" + plain(o.Amount) + o.Currency, field, "R" + o.ID}
 	if o.Note != "" {
-		fields = append(fields, "N"+escape(o.Note))
+		fields = append(fields, "", "N"+escape(o.Note))
 	}
 	o.Data = strings.Join(fields, "*")
 	return o

@@ -10,12 +10,15 @@ import (
 func TestPolicy(t *testing.T) {
 	tn := newTown(t)
 	b := tn.browser()
-	b.login(tn.Phone(0))
-	order := b.order("1", "238400856/0300", "")
+	alice := tn.Phone(0)
+	b.login(alice)
+	order := b.order("1", "238400856/0300", "").path
+	paid := b.order("1", "238400856/0300", "")
+	b.pays(alice, paid)
 	socket := "ws" + strings.TrimPrefix(tn.Issuer, "http")
 	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' " + tn.Issuer + " " + socket +
-		"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-	for path, status := range map[string]int{"/": 200, "/login": 200, "/account": 200, "/pay": 200, order: 200, "/pay/x": 404, "/x": 404, "/x/y": 404} {
+		"; form-action 'self' " + tn.Issuer + "; base-uri 'none'; frame-ancestors 'none'"
+	for path, status := range map[string]int{"/": 200, "/login": 200, "/account": 200, "/pay": 200, order: 200, paid.path: 200, "/pay/x": 404, "/x": 404, "/x/y": 404} {
 		got := b.get(path)
 		if got.status != status || got.head.Get("Content-Security-Policy") != policy || got.head.Get("Cache-Control") != "no-store" ||
 			got.head.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(got.head.Get("Content-Type"), "text/html") {
@@ -52,7 +55,7 @@ func TestOtherSites(t *testing.T) {
 	tn := newTown(t)
 	b := tn.browser()
 	b.login(tn.Phone(0))
-	for _, path := range []string{"/login/start", "/finish", "/pay", "/pay/x/start", "/logout"} {
+	for _, path := range []string{"/login/start", "/finish", "/pay", "/pay/x", "/logout"} {
 		for _, head := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Origin", "null"}} {
 			b.refused(path, b.do(http.MethodPost, path, "application/x-www-form-urlencoded", "amount=1", head...), http.StatusForbidden, "another site")
 		}
@@ -130,8 +133,7 @@ func TestPaymentForm(t *testing.T) {
 			t.Errorf("%q was forgotten", tc.account)
 		}
 	}
-	path := b.order("1 000", "de89 3704 0044 0532 0130 00", "")
-	if got := b.get(path); !strings.Contains(got.body, "DE89370400440532013000") || !strings.Contains(got.body, "000.00") {
+	if got := b.get(b.order("1 000", "de89 3704 0044 0532 0130 00", "").path); !strings.Contains(got.body, "DE89370400440532013000") || !strings.Contains(got.body, "000.00") {
 		t.Error(got.body)
 	}
 }
@@ -140,8 +142,16 @@ func TestPaymentForm(t *testing.T) {
 func TestServerGone(t *testing.T) {
 	tn := newTown(t)
 	b := tn.browser()
+	b.login(tn.Phone(0))
+	o := b.order("1", "238400856/0300", "")
 	if err := tn.Nodes[0].Stop(); err != nil {
 		t.Fatal(err)
+	}
+	b.refused("an order", b.form("/pay", "amount", "2", "currency", "CZK", "account", "238400856/0300"), http.StatusBadGateway, "cannot be reached")
+	b.refused("an order that waits", b.get(o.path), http.StatusBadGateway, "cannot be asked just now")
+	b.refused("again", b.form(o.path), http.StatusBadGateway, "cannot be asked just now")
+	if got := b.get("/account"); strings.Count(got.body, "waits for your approval") != 2 {
+		t.Errorf("orders are lost: %s", got.body)
 	}
 	b.refused("gone", b.post("/login/start", map[string]any{"challenge": "x"}), http.StatusBadGateway, "cannot be reached")
 }

@@ -20,7 +20,6 @@ const (
 type started struct {
 	session, random string
 	asked           string // the tokenId that was asked; empty: whoever scans
-	order           string // the order to be approved; empty: a login
 	at              time.Time
 }
 

@@ -62,13 +62,12 @@ async function finish(place: HTMLElement, { sessionId, jwt, hash, expiresAt }: L
 
 /** Puts the element into its place. The place says where its session is started and what for. */
 function approve(place: HTMLElement): void {
-  const { issuer = '', start = '', token = '', ask = '', about = '' } = place.dataset;
+  const { issuer = '', start = '', token = '', about = '' } = place.dataset;
   const element = new CountersignLogin();
   element.setAttribute('issuer', issuer);
   element.setAttribute('service-name', 'Acme Bank');
   element.setAttribute('logo', '/icon.svg');
   element.setAttribute('same-device', '');
-  if (ask !== '') element.setAttribute('ask', ask);
   // Not sent, for the back end starts the session: it tells a session of this page, kept over a reload, from another's.
   element.setAttribute('client-nonce', about);
   element.startSession = async (challenge, signal): Promise<Started> => {
