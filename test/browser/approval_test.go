@@ -280,7 +280,7 @@ func (l *loginPage) offers(id, label string) {
 
 // kinds is a form with every kind of attribute, and with texts that try to be more
 // than texts.
-const kinds = `{"title":"Change of <b>standing</b> order","greeting":{"id":"g","message":"Dear Ms Doe,"},"summary":"Please look at\nboth parts.","attributes":[
+const kinds = `{"title":"Change of <b>standing</b> order","greeting":{"id":"g","message":"Dear Bob,"},"summary":"Please look at\nboth parts.","attributes":[
 	{"type":"AMOUNT","id":"amount","label":"Amount","amount":"100","currency":"EUR"},
 	{"type":"AMOUNT_CONVERSION","id":"conversion","label":"At today’s rate","dynamic":true,"sourceAmount":"100","sourceCurrency":"EUR","targetAmount":"2512.50","targetCurrency":"CZK"},
 	{"type":"HEADING","id":"heading","label":"The payee"},
@@ -296,7 +296,7 @@ func TestApprovalOfEveryKind(t *testing.T) {
 	s := newShop(t)
 	page := s.visit(newProfile(t), s.order("tokenId", "tok_AAECAwQFBgcICQoLDA0ODw", "form", json.RawMessage(kinds)))
 	page.seeElement(goOn)
-	for _, text := range []string{"Change of <b>standing</b> order", "Dear Ms Doe,", "Please look at\nboth parts.", "100 EUR → 2512.50 CZK", "The rate may still change.", "The payee", "Acme Shop <script>alert(1)</script>",
+	for _, text := range []string{"Change of <b>standing</b> order", "Dear Bob,", "Please look at\nboth parts.", "100 EUR → 2512.50 CZK", "The rate may still change.", "The payee", "Acme Shop <script>alert(1)</script>",
 		"Warning: You have not paid here before", "Check the account.", "Website: https://shop.example/", "https://shop.example/i.png", "✓ Savings", "Rent &amp; <img src=x onerror=alert(1)>"} {
 		page.see(text)
 	}

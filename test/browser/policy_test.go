@@ -21,7 +21,7 @@ func TestPolicies(t *testing.T) {
 		return strings.HasPrefix(d, "img") || strings.HasPrefix(d, "connect") || strings.HasPrefix(d, "manifest") || strings.HasPrefix(d, "worker") ||
 			strings.HasPrefix(d, "media") || strings.HasPrefix(d, "form")
 	})
-	theirs = append(theirs, "img-src 'self' data:", "form-action 'self'", "connect-src 'self' "+w.proxy.url+" ws"+strings.TrimPrefix(w.proxy.url, "http"))
+	theirs = append(theirs, "img-src 'self' data:", "form-action 'self' "+w.proxy.url, "connect-src 'self' "+w.proxy.url+" ws"+strings.TrimPrefix(w.proxy.url, "http"))
 	const id = "sess_AAAAAAAAAAAAAAAAAAAAAA"
 	for address, want := range map[string][]string{
 		w.hosted():                      policy,
