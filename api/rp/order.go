@@ -31,6 +31,12 @@ const (
 // through it, and this back end asks how it ended.
 type Order struct {
 	Operation // its Name is that of a flow; login may have no Data
+	// Template orders by one of the installation's templates instead of Name, Data and
+	// Form, which are then those of the answer; Parameters are its values.
+	Template   string
+	Parameters map[string]string
+	// Language is that of the form's texts, where the service has several; empty: its own.
+	Language string
 	// TokenID is who is asked, and nobody else can be; empty: who tells their name in
 	// the page, or scans.
 	TokenID string
@@ -108,21 +114,25 @@ type JWK struct {
 
 // wireOrder is the body of POST /operations.
 type wireOrder struct {
-	Name       string    `json:"name"`
-	Data       string    `json:"data,omitempty"`
-	Form       any       `json:"form,omitempty"`
-	TokenID    string    `json:"tokenId,omitempty"`
-	ExternalID string    `json:"externalId,omitempty"`
-	Scopes     *[]string `json:"scopes,omitempty"`
-	ReturnURL  string    `json:"returnUrl,omitempty"`
+	Name       string            `json:"name,omitempty"`
+	Data       string            `json:"data,omitempty"`
+	Form       any               `json:"form,omitempty"`
+	Template   string            `json:"template,omitempty"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+	TokenID    string            `json:"tokenId,omitempty"`
+	ExternalID string            `json:"externalId,omitempty"`
+	Scopes     *[]string         `json:"scopes,omitempty"`
+	ReturnURL  string            `json:"returnUrl,omitempty"`
+	Language   string            `json:"language,omitempty"`
 }
 
 // Order creates an operation. A refusal is a [*Problem]: 422 operation_unknown,
-// form_mismatch or scope_not_allowed, 409 idempotency_conflict and the others of the
-// protocol. Any other error is the network's, after which the same Order with the
+// form_mismatch or scope_not_allowed, 409 idempotency_conflict, 429 rate_limited and the
+// others of the protocol. Any other error is the network's, after which the same Order with the
 // same IdempotencyKey may be tried again.
 func (c *Client) Order(ctx context.Context, o Order) (Ordered, error) {
-	q := wireOrder{Name: o.Name, Data: o.Data, Form: o.Form, TokenID: o.TokenID, ExternalID: o.ExternalID, ReturnURL: o.ReturnURL}
+	q := wireOrder{Name: o.Name, Data: o.Data, Form: o.Form, Template: o.Template, Parameters: o.Parameters, TokenID: o.TokenID,
+		ExternalID: o.ExternalID, ReturnURL: o.ReturnURL, Language: o.Language}
 	if o.Scopes != nil {
 		q.Scopes = &o.Scopes // none at all is an empty list
 	}

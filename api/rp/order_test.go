@@ -47,6 +47,10 @@ func TestOrder(t *testing.T) {
 		len(o.Steps) != 1 || o.Steps[0] != (rp.Step{Name: "review", Method: "review"}) || len(o.History) != 1 || o.History[0].StepResult != "CONFIRMED" {
 		t.Errorf("got %+v", o)
 	}
+	if _, err := c.Order(t.Context(), rp.Order{Template: "pay_invoice", Parameters: map[string]string{"amount": "1"}, Language: "de-AT"}); err != nil {
+		t.Fatal(err)
+	}
+	s.sent(t, http.MethodPost, "/operations", "", `{"template":"pay_invoice","parameters":{"amount":"1"},"language":"de-AT"}`)
 	// What is empty is not sent.
 	if _, err := c.Order(t.Context(), rp.Order{Operation: rp.Operation{Name: "login"}}); err != nil {
 		t.Fatal(err)

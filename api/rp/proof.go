@@ -54,9 +54,10 @@ type Judge struct {
 // VerifyProof checks that an operation, as [Client.Operation] gave it, is done, and
 // that a phone has signed exactly what was ordered: at this issuer, for this service,
 // the order's name, data and form and, if it names one, its user. The order is this
-// back end's own, from before: nothing of the answer is taken for it. Where texts of the
-// form name attributes, as {amount}, the server has put the values in; keep then
-// [Ordered.Form] of the answer to [Client.Order], and give that.
+// back end's own, from before: nothing of the answer is taken for it. Where the server
+// changes the form, since its texts name attributes, as {amount}, or are in a language of
+// the service's, keep [Ordered.Form] of the answer to [Client.Order], and give that; of an
+// order by a template its Name, Data and Form.
 //
 // Two things it cannot know. The key came with the proof: whose it is, the server says,
 // unless the Thumbprint is one of before. And one approval is good for one order: the

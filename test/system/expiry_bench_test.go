@@ -88,10 +88,10 @@ func (x *expiry) order(i int, ask bool) error {
 		id, _, _ := strings.Cut(rest, `"`)
 		a = d.At((i + 1) % 2).TryAsk(id)
 	}
-	if a.Err != nil || a.Status != http.StatusOK {
-		return fmt.Errorf("order %d: %d %s, %v", i, a.Status, a.Body, a.Err)
+	if a.Err == nil && a.Status != http.StatusOK {
+		return fmt.Errorf("order %d: %d %s", i, a.Status, a.Body)
 	}
-	return nil
+	return a.Err
 }
 
 // fill puts as many operations into Redis as are to leave it, as their back end does.
