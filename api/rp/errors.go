@@ -36,7 +36,8 @@ var (
 var (
 	// ErrNotDone: it goes on, or it has failed.
 	ErrNotDone = errors.New("rp: the operation is not done")
-	// ErrNoProof: it came without one, as to services whose users have ids of their own.
+	// ErrNoProof: it came without one, as to services whose users have ids of their own,
+	// or when a code was typed instead, which is no signature.
 	ErrNoProof = errors.New("rp: the operation has no proof")
 	// ErrProof: what was signed is something else than was ordered.
 	ErrProof = errors.New("rp: the proof does not hold")

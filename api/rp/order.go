@@ -76,6 +76,8 @@ type Ordered struct {
 	URL     string  `json:"url"`
 	History []Entry `json:"history"`
 	Proof   *Proof  `json:"proof,omitempty"` // of Done; see [Client.VerifyProof]
+	// Consent is what the user has agreed to, as the protocol has it; nil: they were not asked.
+	Consent json.RawMessage `json:"consent,omitempty"`
 }
 
 // A Step is a way to take a step.

@@ -18,9 +18,10 @@ const operationName = "authorize_payment"
 
 // Why a payment failed, beside the reasons that the server has.
 const (
-	failedGone  = "gone"  // the server knows nothing of it any more
-	failedProof = "proof" // what was signed is not this payment
-	failedPoor  = "poor"  // the money is spent
+	failedGone     = "gone"     // the server knows nothing of it any more
+	failedProof    = "proof"    // what was signed is not this payment
+	failedUnsigned = "unsigned" // it was approved, and not signed
+	failedPoor     = "poor"     // the money is spent
 )
 
 // receipt is what a payment was made on: what the phone signed, and what was checked
@@ -114,7 +115,10 @@ func (b *Bank) outcome(ctx context.Context, c customer, o order) (failed string,
 		return got.Reason, nil, nil
 	}
 	approval, err := b.client.VerifyProof(got, b.wanted(c, o))
-	if err != nil {
+	switch {
+	case errors.Is(err, rp.ErrNoProof): // by a flow of the installation's that takes codes
+		return failedUnsigned, nil, nil
+	case err != nil:
 		b.o.Log.Error("bank: not accepted", "order", o.ID, "operation", o.Operation, "error", err)
 		return failedProof, nil, nil
 	}
@@ -171,6 +175,7 @@ var failures = map[string]string{
 	"INTERRUPTED_OPERATION": "You began something else to approve in this browser before you had approved this payment",
 	failedGone:              "The login server does not know this approval any more",
 	failedProof:             "What the login server says about your approval does not hold",
+	failedUnsigned:          "You approved it in a way that leaves no signature, which this bank does not take",
 	failedPoor:              "You approved it, and there is not enough on the account any more",
 }
 

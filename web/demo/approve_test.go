@@ -150,7 +150,7 @@ func TestBooking(t *testing.T) {
 func TestNotBooked(t *testing.T) {
 	x := newClerk(t)
 	x.says(http.StatusOK, rp.Ordered{ID: "op_1", Name: operationName, Result: rp.Done})
-	if w := x.page(); !strings.Contains(w.Body.String(), "does not hold. Nothing was paid.") {
+	if w := x.page(); !strings.Contains(w.Body.String(), "leaves no signature, which this bank does not take. Nothing was paid.") {
 		t.Error(w.Body)
 	}
 	x = newClerk(t)
