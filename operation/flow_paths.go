@@ -26,7 +26,7 @@ func (m Method) kind() kinds {
 		return messageKind
 	case ByPasskey:
 		return passkeyKind
-	case ByName, ByReview, ByConsent, sends:
+	case ByName, ByReview, ByConsent, ByPasskeyAdd, sends:
 	}
 	return 0
 }
