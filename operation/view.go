@@ -199,11 +199,11 @@ func fewest(bounds ...int) (least int) {
 	return least
 }
 
-// left is what the page is told: the tries of the step's first method that has a
-// number of them, or of the phone.
+// left is what the page is told: the tries of the step's first method that can be
+// tried and has a number of them, or of the phone.
 func (v view) left() int {
 	for _, w := range v.step.Ways {
-		if n := v.remaining(w.Method); n >= 0 {
+		if n := v.remaining(w.Method); n >= 0 && !slices.Contains(v.o.Closed, w.Method) {
 			return n
 		}
 	}

@@ -32,7 +32,7 @@ func TestBackendPayment(t *testing.T) {
 	page := r.Open(1, v.OperationID)
 	a := page.Send(operation.Init)
 	if a.Type != "init" || a.Data.Step != "review" || a.Data.Name != "authorize_payment" || string(a.Data.Form) != string(v.Form) || a.Data.Service.Name != "Acme Shop" ||
-		len(a.Data.Methods) != 1 || a.Data.Methods[0].ID != "device" {
+		len(a.Data.Methods) != 2 || a.Data.Methods[0].ID != "device" || a.Data.Methods[1].ID != "offline" {
 		t.Errorf("review: %+v", a)
 	}
 	if a := page.Send(operation.Start, "method", "device", "challenge", s256); a.Success || a.Reason != "wrong_step" {
@@ -52,7 +52,7 @@ func TestBackendPayment(t *testing.T) {
 		t.Errorf("the phone shows %s, %v", c.Display, err)
 	}
 	b.Expect(session.ClaimedMessage)
-	if got := d.Ask(v.OperationID); got.Result != "CONTINUE" || !slices.Equal(got.Steps, []api.OperationStep{{Step: "device", Method: "device"}}) || len(got.History) != 1 {
+	if got := d.Ask(v.OperationID); got.Result != "CONTINUE" || !slices.Equal(got.Steps, []api.OperationStep{{Step: "device", Method: "device"}, {Step: "device", Method: "offline"}}) || len(got.History) != 1 {
 		t.Errorf("claimed: %+v", got)
 	}
 	if _, err := phone.Verify(rig.Ctx(t), c, session.Approve, b.Session.AutoPassword, []string{"identity:name"}); err != nil {

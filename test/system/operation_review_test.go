@@ -55,7 +55,7 @@ func TestOperationIsReviewed(t *testing.T) {
 	a := page.Send(operation.Start, "method", "identify", "user", phone.Token)
 	for range 2 { // the second is a page that is loaded again
 		d := a.Data
-		if a.Type != "init" || d.Step != "review" || !d.Review || string(d.Form) != orderForm || len(d.Methods) != 2 || d.Methods[0].ID != "device" || d.Methods[1].ID != "identify" {
+		if a.Type != "init" || d.Step != "review" || !d.Review || string(d.Form) != orderForm || len(d.Methods) != 3 || d.Methods[0].ID != "device" || d.Methods[1].ID != "offline" || d.Methods[2].ID != "identify" {
 			t.Errorf("to be reviewed: %+v", a)
 		}
 		a = page.Send(operation.Init)
