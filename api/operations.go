@@ -291,7 +291,7 @@ func proofOf(party session.RelyingParty, o operation.Operation) *OperationProof 
 	}
 	x, y := key.JWK()
 	return &OperationProof{Text: p.Text, Signature: base64.RawURLEncoding.EncodeToString(p.Signature[:]), Display: p.Display,
-		PublicKeyJWK: map[string]string{"kty": "EC", "crv": "P-256", "x": x, "y": y}, DeviceID: string(o.Approval.Device), ApprovedAt: stamp(o.Approval.At)}
+		PublicKeyJWK: map[string]string{"kty": "EC", "crv": "P-256", "x": x, "y": y}, DeviceID: string(p.Device), ApprovedAt: stamp(p.At)}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

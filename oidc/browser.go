@@ -171,7 +171,10 @@ func (p *Provider) makeLogin(w http.ResponseWriter, r *http.Request, a *operatio
 		}
 		secret := random(ctx)
 		sum := sha256.Sum256([]byte(secret))
-		l.Secret, l.Device, l.AuthTime, l.AMR, l.ACR, l.Seen = sum[:], a.Device, a.At.Unix(), a.AMR, a.ACR, p.Now().Unix()
+		if a.Device != "" { // else the phone that had a part in it still ends it
+			l.Device = a.Device
+		}
+		l.Secret, l.AuthTime, l.AMR, l.ACR, l.Seen = sum[:], a.At.Unix(), a.AMR, a.ACR, p.Now().Unix()
 		l.Services[service] = c
 		if err = p.saveLogin(ctx, l); errors.Is(err, ErrConflict) {
 			continue

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"countersign/audit"
 	"countersign/device"
+	"countersign/operation"
 	"countersign/passkey"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
@@ -255,8 +257,9 @@ func (k *keeper) live(ctx context.Context, g *goidc.Grant) (*goidc.Grant, error)
 	if g.RevokedAt != 0 {
 		return nil, goidc.ErrNotFound
 	}
-	ok, err := k.mayLogIn(ctx, tokenID(g.Subject), factsOf(g.Store).Device)
-	if err == nil && !ok {
+	f := factsOf(g.Store)
+	ok, err := k.mayLogIn(ctx, tokenID(g.Subject), f.Device)
+	if err == nil && (!ok || f.AuthTime == 0) { // or its facts cannot be read
 		err = goidc.ErrNotFound
 	}
 	return g, err
@@ -273,6 +276,7 @@ func (p *Provider) mayLogIn(ctx context.Context, id device.TokenID, by device.ID
 	_, has := i.Device(by)
 	if err == nil && passkey.Names(by) {
 		has, err = p.Passkeys.Holds(ctx, id, by)
+		has = has && !slices.Contains(i.Off, string(operation.ByPasskey))
 	}
 	return err == nil && (has || by == "") && i.Status == device.Active && i.LockedAt(p.Now()) == nil, err
 }

@@ -113,5 +113,6 @@ func on(t *testing.T, path string) context.Context {
 }
 
 func newGrant() *goidc.Grant {
-	return &goidc.Grant{ID: "g", ClientID: "demo", Subject: "tok_alice", AuthCode: "c1", RefreshToken: "r1", CreatedAt: int(time.Now().Unix())}
+	return &goidc.Grant{ID: "g", ClientID: "demo", Subject: "tok_alice", AuthCode: "c1", RefreshToken: "r1", CreatedAt: int(time.Now().Unix()),
+		Store: map[string]any{factsName: `{"auth_time":1767322800}`}}
 }

@@ -55,7 +55,7 @@ func (svc *Service) answer(ctx context.Context, v view, m Message, from Requeste
 		if p, err = v.decide(ctx, m); err != nil {
 			return Answer{}, false, err
 		}
-		if m.Type == Init && v.o.Result == Continue && !v.o.Shown {
+		if m.Type == Init && v.o.Result == Continue && !v.o.Shown && p.next == nil {
 			a, err = svc.show(ctx, v, p, m, from)
 			return a, false, err
 		}
@@ -147,6 +147,9 @@ func (svc *Service) settle(v view, m Message) (p plan, due bool, err error) {
 func (v view) decide(ctx context.Context, m Message) (plan, error) {
 	if v.o.Result != Continue {
 		return plan{answer: v.o.ended(m)}, nil
+	}
+	if v.gone() {
+		return v.end(m, causeRevoked), nil
 	}
 	switch m.Type {
 	case Cancel:

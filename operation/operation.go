@@ -146,6 +146,10 @@ type Proof struct {
 	Signature p256.Signature
 	Key       []byte // the 65-byte point
 	Display   string // what the phone showed; its hash is in Text
+	// Device and At are the phone that signed, and when, which may have been in an
+	// earlier step than the last.
+	Device device.ID
+	At     time.Time
 }
 
 // What goes wrong here.

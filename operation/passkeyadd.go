@@ -94,32 +94,50 @@ func accountName(i device.Identity, s passkey.Site) string {
 // verify takes the new passkey in before the operation goes on: an operation that is
 // done without it would be a lie. What was taken in stays if the operation was ended
 // at that very moment; a phone has approved it.
+//
+// Its challenge is spent before it is used, so that of many answers at once one is
+// taken in. The operation is then looked at anew, as it stands without it.
 func (x addPasskey) verify(ctx context.Context, v view, m Message) (plan, error) {
+	if v.asked.used {
+		return v.settled(m, ByPasskeyAdd, Confirmed, ""), nil
+	}
+	if v.asked.refused.Why != "" {
+		return v.unproven(m, ByPasskeyAdd, v.asked.refused), nil
+	}
 	kept := v.o.kept(ByPasskeyAdd)
-	i, ok := v.who(ByPasskeyAdd)
 	if !x.open(v) || len(kept) <= passkey.HandleSize || len(m.Assertion) == 0 {
 		return plan{answer: refused(m, OutOfStep)}, nil
 	}
 	if err := v.countPasskey(ctx); err != nil {
 		return plan{}, err
 	}
-	v.o.keep(ByPasskeyAdd, nil)
+	next := v.o
+	next.Version++
+	next.keep(ByPasskeyAdd, nil)
+	if err := v.svc.Store.SwapOperation(ctx, v.o, next); err != nil {
+		return plan{}, err
+	}
+	err := x.take(ctx, v, kept, m.Assertion)
+	if e, no := passkey.Refused(err); no {
+		v.asked.refused = e
+		return plan{}, ErrConflict
+	}
+	if errors.Is(err, passkey.ErrFull) { // another was quicker
+		return plan{answer: v.failure(m, passkeyFull)}, nil
+	}
+	if err != nil {
+		return plan{}, err
+	}
+	v.asked.used = true
+	return plan{}, ErrConflict
+}
+
+// take takes in what an authenticator has made for a challenge and a handle.
+func (addPasskey) take(ctx context.Context, v view, kept, assertion []byte) error {
+	i, ok := v.who(ByPasskeyAdd)
 	if !ok {
-		return v.unproven(m, ByPasskeyAdd, passkey.RefusedError{Why: passkeyBarred, Token: v.o.Subject}), nil
+		return passkey.RefusedError{Why: passkeyBarred, Token: v.o.Subject}
 	}
-	if !v.asked.used {
-		at := len(kept) - passkey.HandleSize
-		err := v.svc.Passkeys.Add(ctx, i.ID, v.o.Approval.Device, kept[at:], m.Assertion, v.o.challenge(kept[:at]))
-		if e, no := passkey.Refused(err); no {
-			return v.unproven(m, ByPasskeyAdd, e), nil
-		}
-		if errors.Is(err, passkey.ErrFull) { // another was quicker
-			return plan{answer: v.failure(m, passkeyFull)}, nil
-		}
-		if err != nil {
-			return plan{}, err
-		}
-		v.asked.used = true
-	}
-	return v.settled(m, ByPasskeyAdd, Confirmed, ""), nil
+	at := len(kept) - passkey.HandleSize
+	return v.svc.Passkeys.Add(ctx, i.ID, v.o.Approval.Device, kept[at:], assertion, v.o.challenge(kept[:at]))
 }

@@ -122,9 +122,21 @@ func (svc *Service) approved(v view) (*Approval, error) {
 	}
 	a := &Approval{Token: c.Token, Device: c.Device, AMR: slices.Clone(g.AMR), ACR: g.ACR, At: g.IssuedAt, Scopes: g.Scopes, Claims: g.Claims}
 	if v.o.ByService {
-		a.Proof = &Proof{Text: s.Proof.Text, Signature: s.Proof.Signature, Key: s.Proof.Key, Display: c.Display}
+		a.Proof = &Proof{Text: s.Proof.Text, Signature: s.Proof.Signature, Key: s.Proof.Key, Display: c.Display, Device: c.Device, At: g.IssuedAt}
 	}
 	return a.beside(v.o.Approval)
+}
+
+// gone says whether the phone that has approved a step was revoked since: what a thief
+// began does not go on. Where no step is taken in the page, another phone of the same
+// user takes the rest.
+func (v view) gone() bool {
+	a := v.o.Approval
+	if a == nil || !a.byPhone() || !v.whole.pages() {
+		return false
+	}
+	_, active := v.person.Identity.Device(a.Device)
+	return !active
 }
 
 // byPhone says whether a phone has approved.

@@ -13,11 +13,12 @@ import (
 // codes that are typed there are counted, and what they approve is put together.
 
 // typedMost is how many codes may be typed in a page in one operation for a method,
-// unless the flow says less, and typedInARow in all operations of one identity
-// before a phone has approved something for it.
+// unless the flow says less.
 const (
-	typedMost   = 3
-	typedInARow = 10
+	typedMost = 3
+	// TypedInARow is how many codes of a method may be typed for one identity, in all
+	// operations, before a phone has approved something for it.
+	TypedInARow = 10
 )
 
 const (
@@ -109,7 +110,7 @@ func (v view) count(ctx context.Context, by Method) (over bool, err error) {
 			return false, err
 		}
 	}
-	return v.asked.counted > typedInARow, nil
+	return v.asked.counted > TypedInARow, nil
 }
 
 func (v view) wellTyped(by Method, code string) bool {
@@ -130,7 +131,7 @@ func (v view) who(m Method) (i device.Identity, ok bool) {
 // often, or they have switched it off, which only those may see who have proven to
 // be them.
 func (v view) off(m Method) bool {
-	return v.person.Codes[string(m)] >= typedInARow || v.o.Approval != nil && slices.Contains(v.person.Identity.Off, string(m))
+	return v.person.Codes[string(m)] >= TypedInARow || v.o.Approval != nil && slices.Contains(v.person.Identity.Off, string(m))
 }
 
 // answered is what somebody has approved in the page.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"countersign/audit"
+	"countersign/passkey"
 	"countersign/session"
 )
 
@@ -36,8 +37,9 @@ type asked struct {
 	from    Requester
 	counted int // how many codes have counted with the one it brings; 0: it has not
 	risks   map[Occasion]Risk
-	sent    bool // whether the letter that it asks for has counted
-	used    bool // what an authenticator has sent was good, and is spent
+	sent    bool                 // whether the letter that it asks for has counted
+	used    bool                 // what an authenticator has sent was good, and is spent
+	refused passkey.RefusedError // why it was not
 }
 
 // at is the view of another state of the operation.
@@ -66,6 +68,7 @@ const (
 	causeTooMany     cause = "too_many"
 	causeDeclined    cause = "declined"
 	causeNoMethod    cause = "no_method"
+	causeRevoked     cause = "revoked"               // the phone that had approved a step
 	causeInterrupted cause = "INTERRUPTED_OPERATION" // by another of the same browser login
 )
 

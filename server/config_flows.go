@@ -31,7 +31,7 @@ func (k *configCheck) risk() {
 	case r.URL != "":
 		k.target("risk.url", r.URL)
 		if r.SecretFile == "" {
-			k.fail("risk.secretFile", "is required with url: questions are signed", "the path of a file that holds at least 16 bytes")
+			k.fail("risk.secretFile", "is required with url: questions are signed", "the path of a file that holds whsec_ and 24 to 64 bytes in base64")
 		}
 	}
 }

@@ -6,15 +6,23 @@ import (
 
 	"countersign/device"
 	"countersign/operation"
+	"countersign/session"
 )
 
-// guessTTL is how long a code typed in a page is held against somebody whom
-// nothing else is held against.
-const guessTTL = 30 * 24 * time.Hour
+// How long codes typed in pages are held against somebody whom nothing else is held
+// against: longer once they are so many that the method is off, for names that nobody
+// has are counted as well.
+const (
+	guessTTL    = 7 * 24 * time.Hour
+	guessTTLOff = 30 * 24 * time.Hour
+)
 
 // CountCode implements operation.Guesses: the code counts before it is judged,
 // against the address and against who is asked.
 func (st *Store) CountCode(ctx context.Context, token device.TokenID, m operation.Method, address string) (int, error) {
+	if st.guard.full.Load() {
+		return 0, session.ErrFull
+	}
 	if err := st.refusedBefore(codeRule, address); err != nil {
 		return 0, err
 	}
@@ -37,7 +45,8 @@ func (st *Store) UncountCode(ctx context.Context, token device.TokenID, m operat
 }
 
 func (st *Store) guess(ctx context.Context, token device.TokenID, m operation.Method, by int) (int, error) {
-	n, err := st.scripts.guess.run(ctx, st.db, []string{st.keys.standing(token)}, codeField+string(m), by, guessTTL.Milliseconds()).Int()
+	n, err := st.scripts.guess.run(ctx, st.db, []string{st.keys.standing(token)}, codeField+string(m), by, guessTTL.Milliseconds(),
+		operation.TypedInARow, guessTTLOff.Milliseconds()).Int()
 	return n, unavailable(err)
 }
 

@@ -100,7 +100,7 @@ func readOperation(b []byte) (o operation.Operation, err error) {
 	o.Finish = r.string()
 	o.Return = r.string()
 	if o.Approval = readApproval(r); o.Approval != nil {
-		o.Approval.Proof = readProof(r)
+		o.Approval.Proof = readProof(r, schema, o.Approval)
 	}
 	o.Spent = r.bool()
 	o.History = readHistory(r)
@@ -151,10 +151,14 @@ func writeApproval(w *writer, a *operation.Approval) {
 		w.bytes(p.Signature[:])
 		w.bytes(p.Key)
 		w.string(p.Display)
+		w.string(string(p.Device))
+		w.time(p.At)
 	}
 }
 
-func readProof(r *reader) *operation.Proof {
+// readProof reads the proof of an approval; the schema before had only one of the
+// last step.
+func readProof(r *reader, schema uint64, a *operation.Approval) *operation.Proof {
 	if !r.bool() {
 		return nil
 	}
@@ -163,6 +167,10 @@ func readProof(r *reader) *operation.Proof {
 		r.fail()
 	}
 	p.Key, p.Display = r.bytes(), r.string()
+	p.Device, p.At = a.Device, a.At
+	if schema == operationSchema {
+		p.Device, p.At = device.ID(r.string()), r.time()
+	}
 	return p
 }
 
