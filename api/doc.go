@@ -10,7 +10,11 @@
 //	POST /enroll                     enrol.go    a phone joins an identity
 //	POST /auth/{pending,claim,verify} phone.go   what a phone does
 //	GET  /.well-known/…              wellknown.go keys and discovery
-//	GET  /s/{id}                     link.go     the QR code opened as a link
+//	POST /device/{verb}              device.go   the phones of an identity
+//	GET, POST /operations            operations.go what back ends have approved
+//	GET, POST /consents              consents.go what users have agreed to
+//	PUT  /authn/{id}                 authn.go    the page of an operation
+//	GET  /s/{id}                     pages.go    the QR code opened as a link
 //
 // A handler decodes, calls one service, and renders; what a request means is
 // decided in the rooms below. Only this package and package server know echo.

@@ -3,8 +3,8 @@
 //
 // An [Operation] is a value, and so is the [Flow] that it goes through: steps,
 // the methods that take each, and where their results lead. Each method is a file
-// of its own (identify.go, review.go, phone.go, sent.go,
-// passkey.go), and knows none of the others. One
+// of its own (identify.go, review.go, phone.go, sent.go, offline.go, consent.go, passkey.go,
+// passkeyadd.go), and knows none of the others. One
 // dispatcher, [Service.Handle], reads the operation and the session of its device
 // step, brings the operation up to the present, lets the method that the message is
 // for answer it, and swaps the outcome in if nobody else was quicker. A login, for

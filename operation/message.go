@@ -6,8 +6,8 @@ import (
 	"countersign/session"
 )
 
-// A Type is what a page wants, or how it is answered (docs/protocol.md, Web
-// page interface).
+// A Type is what a page wants, or how it is answered (docs/protocol.md, Pages
+// of operations).
 type Type string
 
 // The types. Complete and Failure are answers only.
@@ -170,7 +170,7 @@ type Option struct {
 	ID       string
 	Text     string
 	Required bool
-	Value    bool // as it was answered before, or as it is proposed
+	Value    bool // ticked before, while that holds
 }
 
 func refused(m Message, why Reason) Answer {

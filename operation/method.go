@@ -16,8 +16,9 @@ type method interface {
 	// not tell whether there is anybody of the subject's name.
 	open(v view) bool
 	// start and verify answer the messages of these types. They change nothing by
-	// themselves but what has to be counted before it is judged: they may be asked
-	// again if another message was quicker.
+	// themselves but what has to be counted or spent before it is judged, and a passkey
+	// that is taken in; each of that once for a request, however often they are asked
+	// again because another message was quicker.
 	start(ctx context.Context, v view, m Message) (plan, error)
 	verify(ctx context.Context, v view, m Message) (plan, error)
 }

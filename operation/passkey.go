@@ -26,7 +26,7 @@ const (
 )
 
 // passkeysMost is how many assertions may be refused in one operation, unless the
-// flow says less.
+// flow says otherwise.
 const passkeysMost = 3
 
 // PasskeyACR is the authentication context class of a passkey: no phone has shown

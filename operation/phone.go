@@ -14,7 +14,7 @@ import (
 type handset struct{}
 
 // sessionsMost is how many sessions one operation may start, unless its flow says
-// less. Each lets three codes be tried.
+// otherwise. Each lets three codes be tried.
 const sessionsMost = 5
 
 const (

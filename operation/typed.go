@@ -13,7 +13,7 @@ import (
 // codes that are typed there are counted, and what they approve is put together.
 
 // typedMost is how many codes may be typed in a page in one operation for a method,
-// unless the flow says less.
+// unless the flow says otherwise.
 const (
 	typedMost = 3
 	// TypedInARow is how many codes of a method may be typed for one identity, in all

@@ -18,7 +18,7 @@ type Token struct {
 	// ClientNonce is the start's, or empty.
 	ClientNonce string
 	// ACR says how the code travelled: urn:countersign:typed, :scanned,
-	// :same-device or :compared; of a login in a page also :offline.
+	// :same-device or :compared.
 	ACR string
 	// AMR are the methods (RFC 8176): swk or hwk, and otp when a code was typed.
 	AMR []string
