@@ -8,6 +8,7 @@ import (
 
 	"countersign/audit"
 	"countersign/device"
+	"countersign/operation"
 	"countersign/session"
 )
 
@@ -17,6 +18,7 @@ func limitClauses() []clause {
 		{"who was refused costs no trip", refusedCheaply},
 		{"forty at once are let through as many as may", gcraRace},
 		{"messages are counted per user, whoever asks, and per address", messagesLimited},
+		{"typed codes are held for a week, and longer once they have the method off", codesHeld},
 		{"every route of a phone is counted by itself", routesApart},
 		{"a refused start leaves nothing", refusedStart},
 		{"a session that ends soon makes no list forget the others", shortBesideLong},
@@ -231,5 +233,33 @@ func censusKept(t *testing.T, b backend) {
 	}
 	if got := r.counted(allSessions); got != 2 {
 		t.Errorf("%d sessions are counted, want 2", got)
+	}
+}
+
+func codesHeld(t *testing.T, b backend) {
+	r := newRig(t, b.address)
+	id := device.NewTokenID()
+	held := func() time.Duration {
+		t.Helper()
+		left, err := r.db.PTTL(t.Context(), r.keys.standing(id)).Result()
+		check(t, err)
+		return left
+	}
+	for n := 1; n <= operation.TypedInARow; n++ {
+		got, err := r.CountCode(t.Context(), id, operation.ByMessage, "192.0.2.1")
+		check(t, err)
+		wantSame(t, got, n)
+		if left := held(); n < operation.TypedInARow && (left > guessTTL || left < guessTTL-time.Hour) {
+			t.Fatalf("%d codes are held for %v", n, left)
+		}
+	}
+	if left := held(); left > guessTTLOff || left < guessTTLOff-time.Hour {
+		t.Errorf("too many are held for %v", left)
+	}
+	check(t, r.UncountCode(t.Context(), id, operation.ByMessage))
+	r.guard.full.Store(true)
+	defer r.guard.full.Store(false)
+	if _, err := r.CountCode(t.Context(), id, operation.ByMessage, "192.0.2.1"); !errors.Is(err, session.ErrFull) {
+		t.Errorf("a full store: %v", err)
 	}
 }
