@@ -75,7 +75,7 @@ func (h *Handler) donePage(c echo.Context) error {
 	case o.Result == operation.Continue:
 		return c.Redirect(http.StatusSeeOther, h.Issuer+"/login?operation="+id)
 	case o.Return != "":
-		h.Cookies.Drop(c.Response(), r, id)
+		h.Cookies.Drop(c.Response(), id)
 		return c.Redirect(http.StatusSeeOther, o.Return)
 	}
 	return h.Pages.Done(c.Response(), r)

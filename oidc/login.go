@@ -209,7 +209,7 @@ func (l *login) resume(id operation.ID) (goidc.Status, error) {
 		l.toPage(id)
 		return goidc.StatusPending, nil
 	}
-	l.jar().Drop(l.w, l.r, string(id))
+	l.jar().Drop(l.w, string(id))
 	if o.Result != operation.Done || o.Approval == nil {
 		return refuse(goidc.ErrorCodeAccessDenied, "the login was not approved")
 	}

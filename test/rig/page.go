@@ -37,7 +37,7 @@ func (r *Rig) Login(n int, change ...func(*operation.New)) *Page {
 	if err != nil {
 		r.T.Fatal(err)
 	}
-	return r.Page(n, string(o.ID), "countersign-op="+string(o.ID)+"."+secret)
+	return r.Page(n, string(o.ID), "countersign-"+string(o.ID)+"="+secret)
 }
 
 // Put sends a body as it is; head is names and values in turn.

@@ -185,7 +185,7 @@ func TestBackendPageIsOneBrowsers(t *testing.T) {
 	}
 	first := r.Visit(1, v.OperationID, "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
 	cookies := first.Head.Values("Set-Cookie")
-	if first.Status != http.StatusOK || len(cookies) != 1 || !strings.HasPrefix(cookies[0], "countersign-op="+v.OperationID+".") || !strings.Contains(cookies[0], "HttpOnly; SameSite=Lax") ||
+	if first.Status != http.StatusOK || len(cookies) != 1 || !strings.HasPrefix(cookies[0], "countersign-"+v.OperationID+"=") || !strings.Contains(cookies[0], "HttpOnly; SameSite=Lax") ||
 		first.Head.Get("Cache-Control") != "no-store" || !strings.Contains(string(first.Body), `data-operation="`+v.OperationID+`"`) {
 		t.Fatalf("the first: %d %v", first.Status, first.Head)
 	}
@@ -212,7 +212,7 @@ func TestBackendPageIsOneBrowsers(t *testing.T) {
 	if codes["200"] != 1 || codes["404"] != 19 {
 		t.Errorf("at once: %v", codes)
 	}
-	if _, secret, _ := strings.Cut(cookie, "."); secret == "" || r.Log.Contains(secret) || !r.Log.Contains(string(audit.OperationOpened)) {
+	if _, secret, _ := strings.Cut(cookie, "="); secret == "" || r.Log.Contains(secret) || !r.Log.Contains(string(audit.OperationOpened)) {
 		t.Error("not on record, or with its secret")
 	}
 }

@@ -126,17 +126,17 @@ func TestOIDCOperationCookie(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := s.http.Jar.Cookies(issuer)
-		i := slices.IndexFunc(all, func(c *http.Cookie) bool { return c.Name == "countersign-op" })
+		i := slices.IndexFunc(all, func(c *http.Cookie) bool { return strings.HasPrefix(c.Name, "countersign-op_") })
 		if i < 0 {
 			t.Fatalf("no cookie of an operation: %v", all)
 		}
-		return all[i].Value
+		return all[i].Name + "=" + all[i].Value
 	}
 	begun := s.get(p.url())
 	operationOf(t, r, thief.get(p.url()))
 	good, foreign := of(s), of(thief)
-	id, secret, _ := strings.Cut(good, ".")
-	_, other, _ := strings.Cut(foreign, ".")
+	name, secret, _ := strings.Cut(good, "=")
+	_, other, _ := strings.Cut(foreign, "=")
 	flip := "A" + secret[1:]
 	if flip == secret {
 		flip = "B" + secret[1:]
@@ -146,16 +146,16 @@ func TestOIDCOperationCookie(t *testing.T) {
 		return newSurfer(t, r, 1).do(request(t, http.MethodGet, back, nil, "Cookie", cookie))
 	}
 	for what, cookie := range map[string]string{
-		"none": "", "another's": "countersign-op=" + foreign, "another's secret": "countersign-op=" + id + "." + other, "secret changed": "countersign-op=" + id + "." + flip,
-		"a letter more": "countersign-op=" + good + "A", "a letter less": "countersign-op=" + good[:len(good)-1], "no secret": "countersign-op=" + id + ".", "id alone": "countersign-op=" + id,
-		"secret alone": "countersign-op=" + secret, "two": "countersign-op=" + good + "; countersign-op=" + foreign, "of another name": "countersign-login=" + good,
-		"of https": "__Host-countersign-op=" + good,
+		"none": "", "another's": foreign, "another's secret": name + "=" + other, "secret changed": name + "=" + flip,
+		"a letter more": good + "A", "a letter less": good[:len(good)-1], "no secret": name + "=", "id alone": name,
+		"secret alone": secret, "two": good + "; " + name + "=" + other, "of another name": "countersign-login=" + secret,
+		"of https": "__Host-" + good,
 	} {
 		if a := ask(cookie); a.status != http.StatusForbidden || a.location != nil || len(a.head.Values("Set-Cookie")) != 0 {
 			t.Errorf("%s: %d %v %v", what, a.status, a.location, a.head)
 		}
 	}
-	if p.code(ask("countersign-op="+good)) == "" {
+	if p.code(ask(good)) == "" {
 		t.Error("the cookie itself is refused")
 	}
 }

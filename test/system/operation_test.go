@@ -151,7 +151,7 @@ func TestOperationOfAnotherBrowser(t *testing.T) {
 	if a := mine.Send(operation.Init); !a.Success {
 		t.Errorf("mine: %+v", a)
 	}
-	both := r.Page(0, mine.ID, theirs.Cookie+"~"+strings.TrimPrefix(mine.Cookie, "countersign-op="))
+	both := r.Page(0, mine.ID, theirs.Cookie+"; "+mine.Cookie)
 	if a := both.Send(operation.Init); !a.Success {
 		t.Errorf("two operations of one browser: %+v", a)
 	}

@@ -32,7 +32,7 @@ func routes(r *rig.Rig, n int, p *api.Phone, b *rig.Browser, c api.Claimed) map[
 	path := "/auth/session/" + b.Session.SessionID
 	bearer := []string{"Authorization", "Bearer " + b.Session.WSToken, "Countersign-Verifier", b.Verifier, "Origin", rig.Origin}
 	post := func(path string, m map[string]any) rig.Answer { return r.Send(n, http.MethodPost, path, rig.JSON(m)) }
-	page := r.Page(n, "op_AAAAAAAAAAAAAAAAAAAAAA", "countersign-op=op_AAAAAAAAAAAAAAAAAAAAAA.secret")
+	page := r.Page(n, "op_AAAAAAAAAAAAAAAAAAAAAA", "countersign-op_AAAAAAAAAAAAAAAAAAAAAA=secret")
 	return map[string]func() rig.Answer{
 		"an operation": func() rig.Answer { return page.Put(`{"type":"init"}`) },
 		"an operation's page": func() rig.Answer {

@@ -11,18 +11,23 @@ package cookie
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// The names of the cookies, without their prefix.
-const (
-	operations = "countersign-op"
-	login      = "countersign-login"
-)
+// login is the name of the browser login's cookie, without its prefix.
+const login = "countersign-login"
 
-// most is how many operations one browser runs at a time: tabs that somebody
-// really uses. The oldest goes.
-const most = 4
+// begins is what the name of an operation's cookie begins with, before the id. Each
+// has its own: two that are begun at the same moment do not overwrite each other.
+const begins = "countersign-"
+
+// operationPrefix is what the ids of operations begin with.
+const operationPrefix = "op_"
+
+// most is about how many operations one browser runs at a time: tabs that somebody
+// really uses. The oldest go.
+const most = 8
 
 // maxValue bounds what is read of a cookie; what is longer is not ours.
 const maxValue = 1024
@@ -40,25 +45,36 @@ func (j Jar) name(short string) string {
 	return "__Host-" + short
 }
 
-// Add remembers the secret of an operation, as the newest of at most four.
+// Add remembers the secret of an operation, and forgets the oldest of more than
+// eight.
 func (j Jar) Add(w http.ResponseWriter, r *http.Request, id, secret string) {
-	entries := append([]entry{{id, secret}}, j.without(r, id)...)
-	j.set(w, operations, join(entries[:min(len(entries), most)]))
+	others := slices.DeleteFunc(j.operations(r), func(known string) bool { return known == id })
+	for _, old := range others[:max(0, len(others)-most+1)] {
+		j.set(w, begins+old, "")
+	}
+	j.set(w, begins+id, secret)
 }
 
 // Secret is that of an operation; empty: this browser has none.
 func (j Jar) Secret(r *http.Request, id string) string {
-	for _, e := range j.entries(r) {
-		if e.id == id {
-			return e.secret
-		}
+	if !strings.HasPrefix(id, operationPrefix) {
+		return ""
 	}
-	return ""
+	return j.value(r, begins+id)
 }
 
 // Drop forgets an operation.
-func (j Jar) Drop(w http.ResponseWriter, r *http.Request, id string) {
-	j.set(w, operations, join(j.without(r, id)))
+func (j Jar) Drop(w http.ResponseWriter, id string) { j.set(w, begins+id, "") }
+
+// operations lists those that the browser has cookies of, the oldest first, which
+// is how browsers send them (RFC 6265 §5.4).
+func (j Jar) operations(r *http.Request) (ids []string) {
+	for _, c := range r.Cookies() {
+		if id, ok := strings.CutPrefix(c.Name, j.name(begins)); ok && strings.HasPrefix(id, operationPrefix) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // SetLogin remembers the browser login; an empty value forgets it.
@@ -66,37 +82,6 @@ func (j Jar) SetLogin(w http.ResponseWriter, value string) { j.set(w, login, val
 
 // Login is the browser login's value; empty: there is none.
 func (j Jar) Login(r *http.Request) string { return j.value(r, login) }
-
-// entry is one operation in the cookie: {id}.{secret}, joined by ~.
-type entry struct{ id, secret string }
-
-func join(entries []entry) string {
-	parts := make([]string, 0, len(entries))
-	for _, e := range entries {
-		parts = append(parts, e.id+"."+e.secret)
-	}
-	return strings.Join(parts, "~")
-}
-
-// entries reads the cookie, and drops what is not of its form.
-func (j Jar) entries(r *http.Request) (out []entry) {
-	for _, part := range strings.Split(j.value(r, operations), "~") {
-		id, secret, ok := strings.Cut(part, ".")
-		if ok && id != "" && secret != "" && len(out) < most {
-			out = append(out, entry{id, secret})
-		}
-	}
-	return out
-}
-
-func (j Jar) without(r *http.Request, id string) (out []entry) {
-	for _, e := range j.entries(r) {
-		if e.id != id {
-			out = append(out, e)
-		}
-	}
-	return out
-}
 
 // value is the cookie's. Of two with one name none counts: one of them was
 // planted.

@@ -1,75 +1,103 @@
 package cookie
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// browser sends back what it was given, as a browser does.
-type browser struct{ cookies map[string]string }
+// browser sends back what it was given, as a browser does: the oldest first.
+type browser struct{ cookies []*http.Cookie }
 
 func (b *browser) request() *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	for name, value := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	for _, c := range b.cookies {
+		r.AddCookie(c)
 	}
 	return r
 }
 
-func (b *browser) take(t *testing.T, w *httptest.ResponseRecorder) *http.Cookie {
-	t.Helper()
-	cookies := w.Result().Cookies()
-	if len(cookies) != 1 {
-		t.Fatalf("%d cookies: %v", len(cookies), cookies)
+func (b *browser) take(w *httptest.ResponseRecorder) []*http.Cookie {
+	took := w.Result().Cookies()
+	for _, c := range took {
+		i := slices.IndexFunc(b.cookies, func(had *http.Cookie) bool { return had.Name == c.Name })
+		switch {
+		case i < 0 && c.MaxAge >= 0:
+			b.cookies = append(b.cookies, c)
+		case i >= 0 && c.MaxAge < 0:
+			b.cookies = slices.Delete(b.cookies, i, i+1)
+		case i >= 0:
+			b.cookies[i] = c // which stays as old as it was (RFC 6265 §5.3)
+		}
 	}
-	c := cookies[0]
-	if b.cookies[c.Name] = c.Value; c.MaxAge < 0 {
-		delete(b.cookies, c.Name)
-	}
-	return c
+	return took
 }
 
 func TestOperations(t *testing.T) {
-	b, j := &browser{cookies: map[string]string{}}, Jar{}
-	for _, id := range []string{"op_1", "op_2", "op_3", "op_4", "op_5", "op_3"} {
-		w := httptest.NewRecorder()
+	b, j := &browser{}, Jar{}
+	for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 3, 9} {
+		id, w := fmt.Sprint("op_", n), httptest.NewRecorder()
 		j.Add(w, b.request(), id, "secret-of-"+id)
-		c := b.take(t, w)
-		if c.Name != "__Host-countersign-op" || !c.Secure || !c.HttpOnly || c.Path != "/" || c.SameSite != http.SameSiteLaxMode || c.Domain != "" || c.MaxAge != 0 {
-			t.Fatalf("%+v", c)
+		for _, c := range b.take(w) {
+			if !strings.HasPrefix(c.Name, "__Host-countersign-op_") || !c.Secure || !c.HttpOnly || c.Path != "/" || c.SameSite != http.SameSiteLaxMode || c.Domain != "" || c.MaxAge > 0 {
+				t.Fatalf("%+v", c)
+			}
 		}
 	}
-	for id, want := range map[string]string{"op_1": "", "op_2": "secret-of-op_2", "op_5": "secret-of-op_5", "op_3": "secret-of-op_3", "op_": "", "": ""} {
+	for id, want := range map[string]string{"op_1": "", "op_2": "secret-of-op_2", "op_9": "secret-of-op_9", "op_3": "secret-of-op_3", "op_": "", "": "", "login": ""} {
 		if got := j.Secret(b.request(), id); got != want {
 			t.Errorf("%s: %q", id, got)
 		}
 	}
 	w := httptest.NewRecorder()
-	j.Drop(w, b.request(), "op_3")
-	b.take(t, w)
-	if j.Secret(b.request(), "op_3") != "" || j.Secret(b.request(), "op_5") == "" {
-		t.Error("dropped another than meant")
+	j.Drop(w, "op_3")
+	b.take(w)
+	if j.Secret(b.request(), "op_3") != "" || j.Secret(b.request(), "op_5") == "" || len(b.cookies) != most-1 {
+		t.Errorf("dropped another than meant: %v", b.cookies)
 	}
-	for _, id := range []string{"op_2", "op_4", "op_5"} {
+}
+
+// Two tabs begin at the same moment: neither request knows of the other's cookie.
+func TestTwoAtOnce(t *testing.T) {
+	b, j := &browser{}, Jar{}
+	before := b.request()
+	for _, id := range []string{"op_1", "op_2"} {
 		w := httptest.NewRecorder()
-		j.Drop(w, b.request(), id)
-		b.take(t, w)
+		j.Add(w, before, id, "secret-of-"+id)
+		b.take(w)
 	}
-	if len(b.cookies) != 0 {
-		t.Errorf("left: %v", b.cookies)
+	for _, id := range []string{"op_1", "op_2"} {
+		if got := j.Secret(b.request(), id); got != "secret-of-"+id {
+			t.Errorf("%s: %q", id, got)
+		}
+	}
+}
+
+// The browser login is no operation, and is not put out by them.
+func TestOperationsAndLogin(t *testing.T) {
+	b, j, w := &browser{}, Jar{}, httptest.NewRecorder()
+	j.SetLogin(w, "value")
+	b.take(w)
+	for n := range 2 * most {
+		w := httptest.NewRecorder()
+		j.Add(w, b.request(), fmt.Sprint("op_", n), "secret")
+		b.take(w)
+	}
+	if j.Login(b.request()) != "value" || len(b.cookies) != most+1 {
+		t.Errorf("%v", b.cookies)
 	}
 }
 
 func TestForeignCookies(t *testing.T) {
 	for name, header := range map[string]string{
-		"two of one name": "__Host-countersign-op=op_1.a; __Host-countersign-op=op_1.a",
-		"without prefix":  "countersign-op=op_1.a",
-		"no secret":       "__Host-countersign-op=op_1.",
-		"no dot":          "__Host-countersign-op=op_1",
-		"too long":        "__Host-countersign-op=op_1.a~" + strings.Repeat("x", maxValue),
-		"fifth":           "__Host-countersign-op=a.a~b.b~c.c~d.d~op_1.a",
+		"two of one name": "__Host-countersign-op_1=a; __Host-countersign-op_1=a",
+		"without prefix":  "countersign-op_1=a",
+		"no secret":       "__Host-countersign-op_1=",
+		"no value":        "__Host-countersign-op_1",
+		"too long":        "__Host-countersign-op_1=" + strings.Repeat("x", maxValue+1),
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Cookie", header)
@@ -80,10 +108,10 @@ func TestForeignCookies(t *testing.T) {
 }
 
 func TestLogin(t *testing.T) {
-	b, j, w := &browser{cookies: map[string]string{}}, Jar{Insecure: true}, httptest.NewRecorder()
+	b, j, w := &browser{}, Jar{Insecure: true}, httptest.NewRecorder()
 	j.SetLogin(w, "first")
 	j.SetLogin(w, "value")
-	if c := b.take(t, w); c.Name != "countersign-login" || c.Secure || !c.HttpOnly {
+	if c := b.take(w); len(c) != 1 || c[0].Name != "countersign-login" || c[0].Secure || !c[0].HttpOnly {
 		t.Errorf("%+v", c)
 	}
 	if got := j.Login(b.request()); got != "value" {
@@ -94,7 +122,7 @@ func TestLogin(t *testing.T) {
 	}
 	w = httptest.NewRecorder()
 	j.SetLogin(w, "")
-	if b.take(t, w); len(b.cookies) != 0 {
+	if b.take(w); len(b.cookies) != 0 {
 		t.Errorf("left: %v", b.cookies)
 	}
 }
