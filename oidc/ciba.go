@@ -116,7 +116,7 @@ func (p *Provider) startBackchannel(ctx context.Context, as *goidc.AuthnSession,
 		as.Store = map[string]any{}
 	}
 	as.Store[sessionName] = string(s.ID)
-	as.ExpiresAt = int(s.ExpiresAt.Add(fetch).Unix())
+	as.ExpiresAt = p.here(s.ExpiresAt.Add(fetch))
 	exchangeOf(ctx).code = string(p.Sessions.Code(s))
 	return nil
 }
@@ -222,7 +222,7 @@ func (k *keeper) request(ctx context.Context, name string) (*goidc.AuthnSession,
 	if err != nil {
 		return nil, missing(err)
 	}
-	return readRequest(rec)
+	return k.readRequest(rec)
 }
 
 // grantApproved makes the grant of a CIBA request that was approved, once: its id
@@ -266,7 +266,7 @@ func (k *keeper) approvedGrant(ctx context.Context, as *goidc.AuthnSession, s se
 	if !s.Backchannel() || s.Claim == nil || s.Grant == nil || s.Service != as.ClientID || s.For != as.ID {
 		return nil, session.ErrProof // not what this request started
 	}
-	now := int(k.Now().Unix())
+	now := k.here(k.Now())
 	g := &goidc.Grant{ID: as.ID, AuthReqID: as.AuthReqID, AuthReqIDExpiresAt: as.ExpiresAt, Subject: string(s.Claim.Token), ClientID: as.ClientID,
 		Scopes: granted(as.Scopes, s.Grant.Scopes), AuthParams: goidc.AuthorizationParameters{Scopes: as.Scopes, ACRValues: as.ACRValues},
 		CreatedAt: now, Store: map[string]any{}}

@@ -66,11 +66,12 @@ func (k *keeper) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 	}
 	kept := *as
 	kept.Store = bare(as.Store)
+	shiftRequest(&kept, k.ahead())
 	value, err := json.Marshal(kept)
 	if err != nil {
 		return fmt.Errorf("oidc: request: %w", err)
 	}
-	rec := Record{Kind: RequestKind, ID: as.ID, Version: had + 1, Value: value, Until: time.Unix(int64(as.ExpiresAt), 0)}
+	rec := Record{Kind: RequestKind, ID: as.ID, Version: had + 1, Value: value, Until: k.there(as.ExpiresAt)}
 	if as.AuthReqID != "" {
 		rec.Until = rec.Until.Add(expiredKnown)
 	}
@@ -93,11 +94,12 @@ func (k *keeper) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 	return nil
 }
 
-func readRequest(rec Record) (*goidc.AuthnSession, error) {
+func (p *Provider) readRequest(rec Record) (*goidc.AuthnSession, error) {
 	as := &goidc.AuthnSession{}
 	if err := json.Unmarshal(rec.Value, as); err != nil {
 		return nil, fmt.Errorf("oidc: request: %w", err)
 	}
+	shiftRequest(as, -p.ahead())
 	if as.Store == nil {
 		as.Store = map[string]any{}
 	}
@@ -111,7 +113,7 @@ func (k *keeper) Session(ctx context.Context, id string) (*goidc.AuthnSession, e
 	if err != nil {
 		return nil, missing(err)
 	}
-	as, err := readRequest(rec)
+	as, err := k.readRequest(rec)
 	if err == nil && (as.Status != goidc.StatusPending || as.AuthReqID != "") {
 		return nil, goidc.ErrNotFound // over, or none that a browser goes on with
 	}
@@ -125,11 +127,11 @@ func (k *keeper) SessionByPushedAuthReqID(ctx context.Context, id string) (*goid
 	if err != nil {
 		return nil, missing(err)
 	}
-	as, err := readRequest(rec)
+	as, err := k.readRequest(rec)
 	if err != nil {
 		return nil, err
 	}
-	first, err := k.Vault.Once(ctx, pushedName(id), time.Unix(int64(as.ExpiresAt), 0).Add(leeway))
+	first, err := k.Vault.Once(ctx, pushedName(id), k.there(as.ExpiresAt).Add(leeway))
 	if err == nil && !first {
 		err = goidc.ErrNotFound
 	}
@@ -170,6 +172,7 @@ func (k *keeper) SaveGrant(ctx context.Context, g *goidc.Grant) error {
 func (k *keeper) putGrant(ctx context.Context, g *goidc.Grant) error {
 	kept := *g
 	kept.Store = bare(g.Store)
+	shiftGrant(&kept, k.ahead())
 	value, err := json.Marshal(kept) //nolint:gosec // the vault seals it
 	if err != nil {
 		return fmt.Errorf("oidc: grant: %w", err)
@@ -197,21 +200,22 @@ func (k *keeper) putGrant(ctx context.Context, g *goidc.Grant) error {
 // grantEnds is when a grant's last access token has expired. It does not move: a
 // name in the vault lives as long as the record did when it was given.
 func (k *keeper) grantEnds(g *goidc.Grant) time.Time {
-	last := time.Unix(int64(g.CreatedAt), 0).Add(codeLife)
+	last := k.there(g.CreatedAt).Add(codeLife)
 	if g.AuthReqID != "" {
-		last = time.Unix(int64(g.AuthReqIDExpiresAt), 0)
+		last = k.there(g.AuthReqIDExpiresAt)
 	}
 	if g.RefreshToken != "" {
-		last = time.Unix(int64(g.CreatedAt), 0).Add(refreshLife)
+		last = k.there(g.CreatedAt).Add(refreshLife)
 	}
 	return last.Add(k.party(g.ClientID).TokenTTL + leeway)
 }
 
-func readGrant(rec Record) (*goidc.Grant, error) {
+func (p *Provider) readGrant(rec Record) (*goidc.Grant, error) {
 	g := &goidc.Grant{}
 	if err := json.Unmarshal(rec.Value, g); err != nil {
 		return nil, fmt.Errorf("oidc: grant: %w", err)
 	}
+	shiftGrant(g, -p.ahead())
 	if g.Store == nil {
 		g.Store = map[string]any{}
 	}
@@ -229,11 +233,11 @@ func (k *keeper) revoke(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		g, err := readGrant(rec)
+		g, err := k.readGrant(rec)
 		if err != nil || g.RevokedAt != 0 {
 			return err
 		}
-		g.RevokedAt = int(k.Now().Unix())
+		g.RevokedAt = k.here(k.Now())
 		if err := k.putGrant(ctx, g); errors.Is(err, ErrConflict) {
 			continue
 		} else if err != nil {
@@ -287,7 +291,7 @@ func (k *keeper) Grant(ctx context.Context, id string) (*goidc.Grant, error) {
 	if err != nil {
 		return nil, missing(err)
 	}
-	g, err := readGrant(rec)
+	g, err := k.readGrant(rec)
 	if err != nil {
 		return nil, err
 	}
@@ -334,7 +338,7 @@ func (k *keeper) find(ctx context.Context, name string) (*goidc.Grant, error) {
 	if err != nil {
 		return nil, missing(err)
 	}
-	return readGrant(rec)
+	return k.readGrant(rec)
 }
 
 // errReplayed says that a jti came before.

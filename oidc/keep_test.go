@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -174,5 +175,44 @@ func TestRequests(t *testing.T) {
 	}
 	if err := k.SaveSession(t.Context(), &goidc.AuthnSession{ID: "b", Status: goidc.StatusFailure}); err != nil || len(m.records) != 1 {
 		t.Errorf("%v, %d records", err, len(m.records))
+	}
+}
+
+// A machine whose clock is not that of Redis: what is kept is Redis' time, and the
+// library is given the machine's.
+func TestClocksApart(t *testing.T) {
+	for _, apart := range []time.Duration{10 * time.Minute, -10 * time.Minute, 0} {
+		k, m, _ := newKeeper()
+		k.Now = func() time.Time { return time.Now().Add(apart) }
+		now, by := int(time.Now().Unix()), int(apart/time.Second)
+		g := newGrant()
+		g.CreatedAt, g.AuthCodeExpiresAt, g.RefreshTokenExpiresAt = now, now+60, now+3600
+		mustSave(t, k, g)
+		var kept goidc.Grant
+		rec := m.records["grantg"]
+		if err := json.Unmarshal(rec.Value, &kept); err != nil {
+			t.Fatal(err)
+		}
+		if kept.CreatedAt != now+by || kept.AuthCodeExpiresAt != now+by+60 || kept.RefreshTokenExpiresAt != now+by+3600 || kept.AuthCodeConsumedAt != 0 ||
+			rec.Until.Unix() != int64(now+by)+30*24*3600+3600+int64(leeway.Seconds()) {
+			t.Errorf("%v: kept %+v until %v", apart, kept, rec.Until)
+		}
+		if g.CreatedAt != now || g.AuthCodeExpiresAt != now+60 {
+			t.Errorf("%v: the library's own was changed: %+v", apart, g)
+		}
+		got, err := k.GrantByAuthCode(on(t, pathToken), "c1")
+		if err != nil || got.CreatedAt != now || got.AuthCodeExpiresAt != now+60 || got.RefreshTokenExpiresAt != now+3600 || got.AuthCodeConsumedAt != 0 {
+			t.Errorf("%v: given %+v %v", apart, got, err)
+		}
+		as := &goidc.AuthnSession{ID: "a", Status: goidc.StatusPending, CreatedAt: now, ExpiresAt: now + 60, Store: map[string]any{}}
+		if err := k.SaveSession(t.Context(), as); err != nil {
+			t.Fatal(err)
+		}
+		if until := m.records["requesta"].Until; until.Unix() != int64(now+by+60) {
+			t.Errorf("%v: the request is kept until %v", apart, until)
+		}
+		if as, err := k.Session(t.Context(), "a"); err != nil || as.CreatedAt != now || as.ExpiresAt != now+60 {
+			t.Errorf("%v: given %+v %v", apart, as, err)
+		}
 	}
 }

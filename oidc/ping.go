@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"countersign/notify"
 	"countersign/session"
@@ -38,7 +37,7 @@ func (p *Provider) ended(ctx context.Context, s session.Session) error {
 	if err != nil {
 		return err
 	}
-	as, err := readRequest(rec)
+	as, err := p.readRequest(rec)
 	if err != nil {
 		return err
 	}
@@ -59,7 +58,7 @@ func (p *Provider) ping(ctx context.Context, as *goidc.AuthnSession) error {
 	if err != nil {
 		return fmt.Errorf("oidc: ping: %w", err)
 	}
-	return p.Outbox.Post(ctx, notify.Notice{ID: "ping " + as.ID, Kind: pingNotice, Service: as.ClientID, Body: body, Until: time.Unix(int64(as.ExpiresAt), 0)})
+	return p.Outbox.Post(ctx, notify.Notice{ID: "ping " + as.ID, Kind: pingNotice, Service: as.ClientID, Body: body, Until: p.there(as.ExpiresAt)})
 }
 
 // errNotTold: this node's configuration has no address to tell. Another's may, while
