@@ -22,12 +22,12 @@ import (
 )
 
 // claimsOf reads a token without checking it.
-func claimsOf(t *testing.T, jwt string) map[string]any {
+func claimsOf(t testing.TB, jwt string) map[string]any {
 	t.Helper()
 	return part(t, jwt, 1)
 }
 
-func part(t *testing.T, jwt string, i int) map[string]any {
+func part(t testing.TB, jwt string, i int) map[string]any {
 	t.Helper()
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {

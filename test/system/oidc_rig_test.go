@@ -27,13 +27,13 @@ const (
 
 // oidcRig is two nodes with clients: demo (public), shop (secret), pair (secret,
 // subjects of its own).
-func oidcRig(t *testing.T, change ...func(*server.Config, *server.Secrets)) *rig.Rig {
+func oidcRig(t testing.TB, change ...func(*server.Config, *server.Secrets)) *rig.Rig {
 	t.Helper()
 	return oidcRigAt(t, "", change...)
 }
 
 // oidcRigAt is oidcRig with an issuer of another address than a node's.
-func oidcRigAt(t *testing.T, issuer string, change ...func(*server.Config, *server.Secrets)) *rig.Rig {
+func oidcRigAt(t testing.TB, issuer string, change ...func(*server.Config, *server.Secrets)) *rig.Rig {
 	t.Helper()
 	var secrets server.Secrets
 	return rig.New(t, rig.Options{
@@ -74,12 +74,12 @@ func (x straight) RoundTrip(q *http.Request) (*http.Response, error) {
 
 // surfer is a user's browser.
 type surfer struct {
-	t    *testing.T
+	t    testing.TB
 	r    *rig.Rig
 	http *http.Client
 }
 
-func newSurfer(t *testing.T, r *rig.Rig, n int) *surfer {
+func newSurfer(t testing.TB, r *rig.Rig, n int) *surfer {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *surfer) do(q *http.Request) reply {
 	return fetch(s.t, s.http, q)
 }
 
-func fetch(t *testing.T, c *http.Client, q *http.Request) reply {
+func fetch(t testing.TB, c *http.Client, q *http.Request) reply {
 	t.Helper()
 	resp, err := c.Do(q.WithContext(rig.Ctx(t)))
 	if err != nil {
@@ -122,7 +122,7 @@ func fetch(t *testing.T, c *http.Client, q *http.Request) reply {
 	return out
 }
 
-func request(t *testing.T, method, address string, body io.Reader, head ...string) *http.Request {
+func request(t testing.TB, method, address string, body io.Reader, head ...string) *http.Request {
 	t.Helper()
 	q, err := http.NewRequestWithContext(context.Background(), method, address, body)
 	if err != nil {
@@ -175,7 +175,7 @@ func (s *surfer) cookies() string {
 	return q.Header.Get("Cookie")
 }
 
-func operationOf(t *testing.T, r *rig.Rig, begun reply) string {
+func operationOf(t testing.TB, r *rig.Rig, begun reply) string {
 	t.Helper()
 	if begun.status != http.StatusSeeOther || begun.location == nil || !strings.HasPrefix(begun.location.String(), r.Issuer+"/login?") {
 		t.Fatalf("authorize answered %d %v %s", begun.status, begun.location, begun.body)
@@ -185,7 +185,7 @@ func operationOf(t *testing.T, r *rig.Rig, begun reply) string {
 
 // party is a relying party, made of libraries that know nothing of us.
 type party struct {
-	t        *testing.T
+	t        testing.TB
 	r        *rig.Rig
 	ctx      context.Context
 	config   oauth2.Config
@@ -193,7 +193,7 @@ type party struct {
 	verifier string
 }
 
-func newParty(t *testing.T, r *rig.Rig, n int, id, secret, callback string, scopes ...string) *party {
+func newParty(t testing.TB, r *rig.Rig, n int, id, secret, callback string, scopes ...string) *party {
 	t.Helper()
 	ctx := oidc.ClientContext(context.Background(), &http.Client{Transport: straight{r, n}})
 	provider, err := oidc.NewProvider(ctx, r.Issuer)
@@ -303,7 +303,7 @@ func (p *party) verified(raw string) (*oidc.IDToken, map[string]any) {
 }
 
 // post sends a form to an endpoint of node n; pairs are names and values.
-func post(t *testing.T, r *rig.Rig, n int, path string, head []string, pairs ...string) reply {
+func post(t testing.TB, r *rig.Rig, n int, path string, head []string, pairs ...string) reply {
 	t.Helper()
 	form := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -317,7 +317,7 @@ func post(t *testing.T, r *rig.Rig, n int, path string, head []string, pairs ...
 func shopAuth() []string { return []string{"Authorization", rig.BasicAuth(rig.Shop, rig.ShopSecret)} }
 
 // wantError checks an error of RFC 6749.
-func wantError(t *testing.T, what string, a reply, status int, code string) {
+func wantError(t testing.TB, what string, a reply, status int, code string) {
 	t.Helper()
 	var got struct {
 		Error string `json:"error"`
@@ -331,7 +331,7 @@ func wantError(t *testing.T, what string, a reply, status int, code string) {
 }
 
 // wantRefusal checks the error of a library's token request.
-func wantRefusal(t *testing.T, what string, err error, code string) {
+func wantRefusal(t testing.TB, what string, err error, code string) {
 	t.Helper()
 	refusal, ok := err.(*oauth2.RetrieveError) //nolint:errorlint // the library wraps it in nothing
 	if !ok || refusal.ErrorCode != code {
