@@ -16,7 +16,9 @@ import (
 
 // tokenHead and tokenClaims are what is read of a token before it is verified.
 type tokenHead struct {
-	Type string `json:"typ"`
+	Type      string `json:"typ"`
+	KeyID     string `json:"kid"`
+	Algorithm string `json:"alg"`
 }
 
 type tokenClaims struct {

@@ -68,6 +68,16 @@ func clientKeys(jwks []byte) (*goidc.JSONWebKeySet, error) {
 	return set, nil
 }
 
+// keyFits says whether a key that a token names, if there is one, is for the token's
+// algorithm.
+func keyFits(keys *goidc.JSONWebKeySet, head tokenHead) bool {
+	named := func(k goidc.JSONWebKey) bool { return k.KeyID == head.KeyID }
+	fits := func(k goidc.JSONWebKey) bool {
+		return named(k) && (k.Algorithm == "" || k.Algorithm == head.Algorithm)
+	}
+	return slices.ContainsFunc(keys.Keys, fits) || !slices.ContainsFunc(keys.Keys, named)
+}
+
 // libraryClients are the clients as the library knows them. A client's secret is
 // its own name there: what is compared is the hash that its party has.
 func (p *Provider) libraryClients() (out []*goidc.Client) {

@@ -33,6 +33,7 @@ type exchange struct {
 	page      *page         // shown instead of the library's answer
 	after     time.Duration // how long a caller has to wait who asks too often
 	wishes    wishes        // what the library is not told
+	foreign   bool          // the request has a request_uri that is none of ours
 	client    string        // that asks the token endpoint, as far as it says
 	code      string        // of the session of a CIBA request
 	granted   bool          // there is a grant of the auth_req_id
@@ -128,6 +129,10 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 		}
 		return &problem{"invalid_request", "the form is malformed", http.StatusBadRequest}
 	}
+	if len(r.Header.Values("DPoP")) > 1 { // the library takes that for none
+		return &problem{"invalid_dpop_proof", "there is more than one", http.StatusBadRequest}
+	}
+	r.RequestURI = r.URL.EscapedPath() // a proof's htu has no query, and the library compares it with this (RFC 9449 §4.3)
 	if x.path == pathUserinfo {
 		return bearer(r, x, d.Issuer+pathUserinfo)
 	}
@@ -167,14 +172,22 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 
 // assertion refuses a client's assertion that is not for this issuer alone. The
 // library also takes the addresses of endpoints, but those any other server can
-// call its own, and then use here what its clients send it.
+// call its own, and then use here what its clients send it. A key that is
+// registered for one algorithm is for no other (RFC 7517 §4.4): so a client can
+// keep to what FAPI 2.0 allows.
 func (d *door) assertion(r *http.Request) *problem {
 	assertion := r.PostForm.Get("client_assertion")
 	if assertion == "" {
 		return nil
 	}
-	if _, claims, ok := peek(assertion); !ok || !onlyFor(claims.Audience, d.Issuer) {
+	head, claims, ok := peek(assertion)
+	if !ok || !onlyFor(claims.Audience, d.Issuer) {
 		return &problem{"invalid_client", "the assertion's aud must be the issuer alone", http.StatusUnauthorized}
+	}
+	if c, known := d.claimedClient(r); known && c.Keys != nil {
+		if keys, err := clientKeys(c.Keys); err != nil || !keyFits(keys, head) {
+			return &problem{"invalid_client", "the assertion is not signed by the algorithm of its key", http.StatusUnauthorized}
+		}
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func (p *Provider) readHintToken(token, client string) (user string, err error) 
 		return "", errHint
 	}
 	key, err := keys.Key(parsed.Headers[0].KeyID)
-	if err != nil {
+	if err != nil || !keyFits(keys, tokenHead{KeyID: parsed.Headers[0].KeyID, Algorithm: parsed.Headers[0].Algorithm}) {
 		return "", errHint
 	}
 	var claims jwt.Claims

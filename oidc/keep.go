@@ -362,10 +362,12 @@ func wantsRefresh(_ context.Context, _ *goidc.Client, g *goidc.Grant) bool {
 	return contains(g.Scopes, offline)
 }
 
-// absolute keeps rotation from lengthening a grant: the library counts from now.
+// absolute keeps rotation from lengthening a grant: the library counts from now. The
+// nonce is of the login alone (OpenID Connect Core §12.2).
 func absolute(_ context.Context, kind goidc.GrantType, g *goidc.Grant) error {
 	if kind == goidc.GrantRefreshToken {
 		g.RefreshTokenExpiresAt = g.CreatedAt + seconds(refreshLife)
+		g.AuthParams.Nonce = ""
 	}
 	return nil
 }

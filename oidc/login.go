@@ -20,10 +20,11 @@ const operationName = "operation"
 // Error codes the library has no names for (OpenID Connect Core §3.1.2.6, RFC
 // 6749 §4.1.2.1).
 const (
-	errConsentRequired     goidc.ErrorCode = "consent_required"
-	errRequestNotSupported goidc.ErrorCode = "request_not_supported"
-	errServer              goidc.ErrorCode = "server_error"
-	errTemporarily         goidc.ErrorCode = "temporarily_unavailable"
+	errConsentRequired        goidc.ErrorCode = "consent_required"
+	errRequestNotSupported    goidc.ErrorCode = "request_not_supported"
+	errRequestURINotSupported goidc.ErrorCode = "request_uri_not_supported"
+	errServer                 goidc.ErrorCode = "server_error"
+	errTemporarily            goidc.ErrorCode = "temporarily_unavailable"
 )
 
 // authenticate is the library's question who the user is: first when the client's
@@ -79,6 +80,9 @@ func (l *login) first() (goidc.Status, error) {
 	}
 	if l.as.RequestObject != "" {
 		return refuse(errRequestNotSupported, "request objects are not supported")
+	}
+	if l.x.foreign {
+		return refuse(errRequestURINotSupported, "a request_uri must be one that was pushed here")
 	}
 	if age := l.as.MaxAuthnAgeSecs; age != nil && *age <= 0 {
 		forced = true

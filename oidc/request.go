@@ -16,7 +16,7 @@ import (
 // request shapes what a client wants of the user, by link, pushed or without a
 // browser, before the library reads it.
 func (d *door) request(r *http.Request, x *exchange) *problem {
-	if problem := lenient(r); problem != nil {
+	if problem := lenient(r, x); problem != nil {
 		return problem
 	}
 	switch x.path {
@@ -33,6 +33,9 @@ func (d *door) request(r *http.Request, x *exchange) *problem {
 		if r.Form.Has("request") && !r.Form.Has("redirect_uri") {
 			return &problem{string(errRequestNotSupported), "Request objects (the parameter request) are not supported here.", http.StatusBadRequest}
 		}
+		if x.foreign && !r.Form.Has("redirect_uri") {
+			return &problem{string(errRequestURINotSupported), "A request_uri must be one that was pushed here.", http.StatusBadRequest}
+		}
 	}
 	return d.strict(r, x)
 }
@@ -42,6 +45,16 @@ func (d *door) request(r *http.Request, x *exchange) *problem {
 func pushable(form url.Values) *problem {
 	if form.Has("request") {
 		return &problem{string(errRequestNotSupported), "request objects are not supported", http.StatusBadRequest}
+	}
+	// The library takes what is missing for something that the browser may still
+	// bring, and it may not.
+	for _, name := range []string{"redirect_uri", "response_type", "code_challenge"} {
+		if form.Get(name) == "" {
+			return &problem{"invalid_request", name + " is missing", http.StatusBadRequest}
+		}
+	}
+	if !contains(form.Get("scope"), openID) {
+		return &problem{"invalid_request", "scope openid is required", http.StatusBadRequest}
 	}
 	if mode := form.Get("response_mode"); mode == unknownMode {
 		return &problem{"invalid_request", "response_mode is query or form_post", http.StatusBadRequest}
@@ -60,7 +73,7 @@ const unknownMode = "unknown"
 // A response_mode that there is not stays a mistake, but under a name that the
 // library does not know either: it answers those it knows by JSON instead of a
 // redirect, or has the answer signed, though none of them was switched on.
-func lenient(r *http.Request) *problem {
+func lenient(r *http.Request, x *exchange) *problem {
 	if age := r.Form.Get("max_age"); age != "" {
 		if n, err := strconv.Atoi(age); err != nil || n < 0 {
 			return &problem{"invalid_request", "max_age is not a number of seconds", http.StatusBadRequest}
@@ -81,7 +94,7 @@ func lenient(r *http.Request) *problem {
 	query := r.URL.Query()
 	for _, values := range []url.Values{query, r.PostForm, r.Form} {
 		if r.URL.Path == pathAuthorize && values.Has("request_uri") {
-			pushedOnly(values)
+			x.pushedOnly(values)
 		}
 		if mode := values.Get("response_mode"); mode != "" && !slices.Contains([]string{"query", "form_post"}, mode) {
 			values.Set("response_mode", unknownMode)
@@ -130,9 +143,19 @@ func (d *door) strict(r *http.Request, x *exchange) *problem {
 	return nil
 }
 
+// pushedPrefix is that of every request_uri of ours.
+const pushedPrefix = "urn:ietf:params:oauth:request_uri:"
+
 // pushedOnly leaves of a request that was pushed what names it: what the browser
 // adds counts for nothing (RFC 9126 §4, RFC 9101 §6.3). The library would take it.
-func pushedOnly(values url.Values) {
+// A request that is to be fetched elsewhere is refused when it is known where to
+// tell it (OpenID Connect Core §3.1.2.6), which the library does not.
+func (x *exchange) pushedOnly(values url.Values) {
+	if uri := values.Get("request_uri"); !strings.HasPrefix(uri, pushedPrefix) {
+		x.foreign = x.foreign || uri != ""
+		values.Del("request_uri")
+		return
+	}
 	for name := range values {
 		if !slices.Contains([]string{"client_id", "request_uri"}, name) {
 			values.Del(name)

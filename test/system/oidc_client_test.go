@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -130,13 +131,49 @@ func TestOIDCDPoP(t *testing.T) {
 	}
 }
 
+// Who need not bind its tokens does not get free ones for two proofs (RFC 9449
+// §4.3), and the address that a proof names has no query.
+func TestOIDCTwoProofs(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	p, s, k := newParty(t, r, 0, rig.Shop, rig.ShopSecret, shopCallback, "offline_access"), newSurfer(t, r, 0), key(t)
+	token, info := r.Issuer+"/oidc/token", r.Issuer+"/oidc/userinfo"
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {p.code(s.get(s.approve(s.get(p.url()), r.Phone(0))))}, "redirect_uri": {shopCallback}, "code_verifier": {p.verifier}}
+	redeem := func(proofs ...string) reply {
+		q := request(t, http.MethodPost, token+"?tenant=1", strings.NewReader(form.Encode()), append([]string{"Content-Type", "application/x-www-form-urlencoded"}, shopAuth()...)...)
+		q.Header["Dpop"] = proofs
+		return fetch(t, &http.Client{Transport: straight{r, 0}}, q)
+	}
+	wantError(t, "two proofs", redeem(proof(t, k, "POST", token, ""), proof(t, k, "POST", token, "")), http.StatusBadRequest, "invalid_dpop_proof")
+	access, refresh, kind := accessToken(t, redeem(proof(t, k, "POST", token, "")))
+	if kind != "DPoP" {
+		t.Errorf("one proof: %s", kind)
+	}
+	q := request(t, http.MethodGet, info+"?a=b", nil, "Authorization", "DPoP "+access, "DPoP", proof(t, k, "GET", info, access))
+	if a := fetch(t, &http.Client{Transport: straight{r, 1}}, q); a.status != http.StatusOK {
+		t.Errorf("userinfo with a query: %d %s", a.status, a.body)
+	}
+	next := post(t, r, 0, "/oidc/token", append(shopAuth(), "DPoP", proof(t, k, "POST", token, "")), "grant_type", "refresh_token", "refresh_token", refresh)
+	var got struct {
+		IDToken string `json:"id_token"`
+	}
+	if err := json.Unmarshal([]byte(next.body), &got); err != nil || next.status != http.StatusOK {
+		t.Fatalf("%d %s", next.status, next.body)
+	}
+	if c := claimsOf(t, got.IDToken); c["nonce"] != nil { // of the login (OpenID Connect Core §12.2)
+		t.Errorf("a refreshed id_token: %v", c)
+	}
+}
+
 // A client authenticates by its key; an assertion counts once.
 func TestOIDCPrivateKeyJWT(t *testing.T) {
 	t.Parallel()
 	k := key(t)
 	public := jwk(t, k)
 	public["kid"], public["alg"], public["use"] = "k1", "ES256", "sig"
-	set, err := json.Marshal(map[string]any{"keys": []any{public}})
+	another := maps.Clone(public)
+	another["kid"], another["alg"] = "k2", "ES384"
+	set, err := json.Marshal(map[string]any{"keys": []any{public, another}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,16 +199,17 @@ func TestOIDCPrivateKeyJWT(t *testing.T) {
 	}
 	code := p.code(s.get(p.url()))
 	for what, bad := range map[string]string{
-		"used":             used,
-		"for another":      assertion(func(c jwt.MapClaims) { c["aud"] = "https://evil.example" }),
-		"for an endpoint":  assertion(func(c jwt.MapClaims) { c["aud"] = r.Issuer + "/oidc/token" }),
-		"for two":          assertion(func(c jwt.MapClaims) { c["aud"] = []string{r.Issuer, "https://evil.example"} }),
-		"expired":          assertion(func(c jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Minute).Unix() }),
-		"too long":         assertion(func(c jwt.MapClaims) { c["exp"] = time.Now().Add(time.Hour).Unix() }),
-		"another's":        signedBy(t, key(t), map[string]any{"kid": "k1"}, jwt.MapClaims{"iss": rig.Shop, "sub": rig.Shop, "aud": r.Issuer, "jti": "x", "exp": time.Now().Add(time.Minute).Unix()}),
-		"without jti":      assertion(func(c jwt.MapClaims) { delete(c, "jti") }),
-		"about somebody":   assertion(func(c jwt.MapClaims) { c["sub"] = "demo" }),
-		"not an assertion": "x",
+		"used":                                used,
+		"for another":                         assertion(func(c jwt.MapClaims) { c["aud"] = "https://evil.example" }),
+		"for an endpoint":                     assertion(func(c jwt.MapClaims) { c["aud"] = r.Issuer + "/oidc/token" }),
+		"for two":                             assertion(func(c jwt.MapClaims) { c["aud"] = []string{r.Issuer, "https://evil.example"} }),
+		"expired":                             assertion(func(c jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Minute).Unix() }),
+		"too long":                            assertion(func(c jwt.MapClaims) { c["exp"] = time.Now().Add(time.Hour).Unix() }),
+		"another's":                           signedBy(t, key(t), map[string]any{"kid": "k1"}, jwt.MapClaims{"iss": rig.Shop, "sub": rig.Shop, "aud": r.Issuer, "jti": "x", "exp": time.Now().Add(time.Minute).Unix()}),
+		"without jti":                         assertion(func(c jwt.MapClaims) { delete(c, "jti") }),
+		"about somebody":                      assertion(func(c jwt.MapClaims) { c["sub"] = "demo" }),
+		"by another algorithm than its key's": signedBy(t, k, map[string]any{"kid": "k2"}, jwt.MapClaims{"iss": rig.Shop, "sub": rig.Shop, "aud": r.Issuer, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix()}),
+		"not an assertion":                    "x",
 	} {
 		wantError(t, what, redeem(code, bad), http.StatusUnauthorized, "invalid_client")
 	}

@@ -99,7 +99,7 @@ func TestOIDCRefusals(t *testing.T) {
 		"unknown client":       with("client_id", "<script>"),
 		"no client":            with("client_id", ""),
 		"no pushed request":    with("request_uri", "urn:ietf:params:oauth:request_uri:x"),
-		"a foreign request":    with("request_uri", "https://evil.example/request"),
+		"a foreign request":    with("request_uri", "https://evil.example/request", "redirect_uri", ""),
 		"twice":                with() + "&redirect_uri=https://evil.example/",
 		"max_age":              with("max_age", "soon"),
 	} {
@@ -113,12 +113,13 @@ func TestOIDCRefusals(t *testing.T) {
 		t.Error("the log does not tell what came and what is registered, or tells more")
 	}
 	for what, x := range map[string]struct{ address, code string }{
-		"plain":          {with("code_challenge_method", "plain"), "invalid_request"},
-		"no challenge":   {with("code_challenge", "", "code_challenge_method", ""), "invalid_request"},
-		"unknown type":   {with("response_type", "money"), "unsupported_response_type"},
-		"not openid":     {with("scope", "identity:name"), "invalid_request"},
-		"unknown scope":  {with("scope", "openid admin"), "invalid_scope"},
-		"request object": {with("request", "e30.e30."), "request_not_supported"},
+		"plain":             {with("code_challenge_method", "plain"), "invalid_request"},
+		"no challenge":      {with("code_challenge", "", "code_challenge_method", ""), "invalid_request"},
+		"unknown type":      {with("response_type", "money"), "unsupported_response_type"},
+		"not openid":        {with("scope", "identity:name"), "invalid_request"},
+		"unknown scope":     {with("scope", "openid admin"), "invalid_scope"},
+		"request object":    {with("request", "e30.e30."), "request_not_supported"},
+		"a foreign request": {with("request_uri", "https://evil.example/request"), "request_uri_not_supported"},
 	} {
 		if q := p.back(s.get(x.address)); q.Get("error") != x.code || q.Get("code") != "" {
 			t.Errorf("%s: %v, want %s", what, q, x.code)

@@ -86,6 +86,10 @@ func TestOIDCPushedMistakes(t *testing.T) {
 		"an unknown prompt":     {"prompt", "sometimes", "invalid_request"},
 		"an answer in the hash": {"response_mode", "fragment", "invalid_request"},
 		"an answer by JWT":      {"response_mode", "query.jwt", "invalid_request"},
+		"no redirect_uri":       {"redirect_uri", "", "invalid_request"},
+		"no response_type":      {"response_type", "", "invalid_request"},
+		"no PKCE":               {"code_challenge", "", "invalid_request"},
+		"not openid":            {"scope", "identity:name", "invalid_request"},
 	} {
 		whole, err := url.Parse(p.url(x.name, x.value))
 		if err != nil {
