@@ -17,6 +17,10 @@
 // (waapi-page.mjs): what it does not know from there is wrong until the contract,
 // or docs/protocol.md where that is silent, is found to have it.
 //
+// What the OpenID Foundation's conformance suite asks of a provider is played module
+// by module, by requests that are made by hand, with jose for signatures
+// (conformance*.mjs; docs/conformance.md has what is played, and what is not met).
+//
 // One more judge, oidc-client-ts, needs a browser, and so its stories are in
 // test/browser; the file of it that they serve is installed here.
 package peers

@@ -31,6 +31,7 @@ type line struct {
 	Ask     string   `json:"ask"`
 
 	URL    string           `json:"url"`    // visit, scan
+	Form   string           `json:"form"`   // visit, of a page that posts it there
 	Choice string           `json:"choice"` // visit, of whoever is asked whether to log out
 	Phone  session.Decision `json:"phone"`  // visit, decide, settle
 	Scopes []string         `json:"scopes"` // visit, decide, scan

@@ -17,3 +17,13 @@ func TestOAuth4WebAPI(t *testing.T) { hear(t, "oauth4webapi.mjs") }
 // The STOMP library of most pages listens at one node, while the phone is at the
 // other.
 func TestStompJS(t *testing.T) { hear(t, "stompjs.mjs") }
+
+// The modules that the OpenID Foundation's conformance suite tests a provider with
+// (docs/conformance.md).
+func TestConformanceBasic(t *testing.T) { hear(t, "conformance-basic.mjs") }
+
+func TestConformanceFAPI2(t *testing.T) { hear(t, "conformance-fapi2.mjs") }
+
+func TestConformanceLogout(t *testing.T) { hear(t, "conformance-logout.mjs") }
+
+func TestConformanceCIBA(t *testing.T) { hear(t, "conformance-ciba.mjs") }

@@ -22,12 +22,12 @@ async function ask(what, members = {}) {
 /** Everything that a person does, or that whoever runs the server does. */
 const people = {
   /**
-   * The user's browser opens an address and goes wherever that leads; on the login page the phone approves or denies, and
+   * The user's browser opens an address, or posts a form there, and goes wherever that leads; on the login page the phone approves or denies, and
    * where the user is asked whether to log out, choice is the answer: yes or no.
    * Gives the request that the client then gets: a URL, or a Request if a form is posted to it.
    */
-  async visit(address, { phone = 'approve', scopes = [], choice = '' } = {}) {
-    const { url, form, status, text: shown } = await ask('visit', { url: String(address), phone, scopes, choice });
+  async visit(address, { phone = 'approve', scopes = [], choice = '', form: posted = '' } = {}) {
+    const { url, form, status, text: shown } = await ask('visit', { url: String(address), form: posted, phone, scopes, choice });
     if (status !== undefined) throw new Error(`the browser stays at ${url}: ${status} ${shown}`);
     return form === undefined ? new URL(url) : new Request(url, { method: 'POST', body: new URLSearchParams(form) });
   },
@@ -65,14 +65,18 @@ export async function judge(stories) {
   lines.return();
 }
 
-/** The clients' back end, at all the addresses where they are told things: it answers with the statuses given, and then 204. */
+/**
+ * The clients' back end, at all the addresses where they are told things: it answers with the statuses given, or status,
+ * headers and body, and then with 204.
+ */
 export function listen(...statuses) {
   const told = new EventEmitter();
   const all = on(told, 'told');
   const server = createServer(async (request, response) => {
     const { method, url, headers } = request;
     const body = await text(request);
-    response.writeHead(statuses.shift() ?? 204).end();
+    const [status, head = {}, answer = ''] = [statuses.shift() ?? 204].flat();
+    response.writeHead(status, head).end(answer);
     told.emit('told', { method, url: `http://${headers.host}${url}`, headers, body });
   }).listen({ fd: 3 });
   return {

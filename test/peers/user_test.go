@@ -21,7 +21,8 @@ import (
 
 // alice is how everybody in these stories is called.
 func alice() device.Claims {
-	return device.Claims{"name": json.RawMessage(`"Alice Doe"`), "email": json.RawMessage(`"alice@bank.example"`), "phone": json.RawMessage(`"+420601234567"`)}
+	return device.Claims{"name": json.RawMessage(`"Alice Doe"`), "email": json.RawMessage(`"alice@bank.example"`), "phone": json.RawMessage(`"+420601234567"`),
+		"address": json.RawMessage(`"1 High Street, Prague"`)}
 }
 
 // A user is a person with a browser and a phone.
@@ -67,7 +68,10 @@ type arrival struct {
 // to log out, the user chooses.
 func (u *user) visit(l line) arrival {
 	u.t.Helper()
-	method, address, form := http.MethodGet, l.URL, ""
+	method, address, form := http.MethodGet, l.URL, l.Form
+	if form != "" {
+		method = http.MethodPost
+	}
 	for {
 		status, to, text := u.send(method, address, form)
 		method, form = http.MethodGet, ""

@@ -46,6 +46,8 @@ type client struct {
 	Polls    bool   `json:"polls,omitempty"`  // it makes CIBA requests, and asks
 	Ping     string `json:"ping,omitempty"`   // or is told here to ask
 	Logout   string `json:"logout,omitempty"` // where it is told of logouts
+	Pushes   bool   `json:"pushes,omitempty"` // it must push its requests
+	DPoP     bool   `json:"dpop,omitempty"`   // and bind its tokens to a key
 }
 
 // A key is one that a client signs its assertions with.
@@ -75,9 +77,11 @@ func newWorldOf(t *testing.T, issuer string, more map[string]client) *world {
 		"secret":   {ID: "shop", Redirect: "https://shop.example/callback", Secret: rig.ShopSecret, Polls: true},
 		"tenant":   {ID: "tenant", Redirect: "https://tenant.example/callback?tenant=1", Secret: rig.ShopSecret},
 		"keys":     {ID: "keys", Redirect: "https://keys.example/callback", Keys: newKeys(t), Polls: true},
-		"bound":    {ID: "bound", Redirect: "https://bound.example/callback"},
-		"proof":    {ID: "proof", Redirect: "https://proof.example/callback", Secret: rig.ShopSecret, Polls: true},
-		"pushed":   {ID: "pushed", Redirect: "https://pushed.example/callback", Secret: awkward},
+		"bound":    {ID: "bound", Redirect: "https://bound.example/callback", DPoP: true},
+		"proof":    {ID: "proof", Redirect: "https://proof.example/callback", Secret: rig.ShopSecret, Polls: true, DPoP: true},
+		"pushed":   {ID: "pushed", Redirect: "https://pushed.example/callback", Secret: awkward, Pushes: true},
+		"fapi":     {ID: "fapi", Redirect: "https://fapi.example/callback", Keys: newKeys(t), Pushes: true, DPoP: true, Polls: true},
+		"fapi2":    {ID: "fapi2", Redirect: "https://fapi2.example/callback?two=1", Keys: newKeys(t), Pushes: true, DPoP: true, Ping: told + "/ping"},
 		"pairwise": {ID: "pair", Redirect: "https://pair.example/callback", Secret: rig.ShopSecret, Ping: told + "/ping", Logout: told + "/logout/pair"},
 		"told":     {ID: "told", Redirect: "https://told.example/callback", Secret: rig.ShopSecret, Bye: "https://told.example/bye?from=login", Logout: told + "/logout/told"},
 	}}
@@ -110,7 +114,7 @@ func (w *world) configure(c *server.Config) {
 	for name, x := range w.clients {
 		s := like
 		s.ID, s.Name, s.RedirectURIs = x.ID, "Acme "+x.ID, []string{x.Redirect}
-		s.RequireDPoP, s.RequirePAR = name == "bound" || name == "proof", name == "pushed"
+		s.RequireDPoP, s.RequirePAR = x.DPoP, x.Pushes
 		s.Consent = terms(name)
 		if name == "pairwise" {
 			s.Subject = "pairwise"
