@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"countersign/device"
 	"countersign/operation"
 	"countersign/session"
 
@@ -34,6 +35,10 @@ type AuthnWish struct {
 	Code      *string          `json:"code,omitempty"`
 	Assertion jsontext.Value   `json:"assertion,omitempty"`
 	Options   *map[string]bool `json:"options,omitempty"`
+
+	// GrantedScopes is what the user left switched on, as a phone says it; absent: what is
+	// required.
+	GrantedScopes *[]string `json:"grantedScopes,omitempty"`
 }
 
 // An AuthnResponse is the answer to a page that shows an operation.
@@ -57,6 +62,7 @@ type AuthnData struct {
 	Form              json.RawMessage `json:"form,omitempty"`
 	RemainingAttempts *int            `json:"remainingAttempts,omitempty"`
 	Methods           []AuthnMethod   `json:"methods,omitzero"` // also if there is none
+	Scopes            []AuthnScope    `json:"scopes,omitempty"`
 	Service           *AuthnService   `json:"service,omitempty"`
 	WebSocketID       string          `json:"webSocketId,omitempty"`
 
@@ -97,6 +103,14 @@ type AuthnData struct {
 type AuthnMethod struct {
 	ID    string `json:"id"`
 	Label string `json:"label"`
+}
+
+// An AuthnScope is something that the service is given, if the step is answered in the
+// page and the user has not switched it off.
+type AuthnScope struct {
+	ID       string `json:"id"`
+	Label    string `json:"label"`
+	Required bool   `json:"required"`
 }
 
 // An AuthnOption is something that the user may agree to by itself.
@@ -140,6 +154,9 @@ func (h *Handler) authn(c echo.Context) error {
 	if d := q.Data; d != nil && d.Assertion != nil && d.Assertion.Kind() != jsontext.KindBeginObject {
 		return malformed("data.assertion")
 	}
+	if d := q.Data; d != nil && d.GrantedScopes != nil && !goodScopes(*d.GrantedScopes) {
+		return malformed("data.grantedScopes")
+	}
 	id, addr := c.Param("id"), h.caller(r)
 	from := operation.Requester{IP: addr.String(), UserAgent: h.browsers.name(r.UserAgent()), Address: countedAs(addr), Language: h.Pages.Language(r)}
 	if *q.Type == string(operation.Init) {
@@ -177,6 +194,12 @@ func (q AuthnRequest) message() operation.Message {
 		}
 		if d.Options != nil {
 			m.Options = *d.Options
+		}
+		if d.GrantedScopes != nil {
+			m.Granted = make([]device.Scope, 0, len(*d.GrantedScopes)) // none is not the same as nothing said
+			for _, s := range *d.GrantedScopes {
+				m.Granted = append(m.Granted, device.Scope(s))
+			}
 		}
 	}
 	return m
@@ -227,6 +250,9 @@ func (h *Handler) shown(r *http.Request, a operation.Answer, d *AuthnData) {
 	d.Methods = make([]AuthnMethod, 0, len(a.Ways))
 	for _, w := range a.Ways {
 		d.Methods = append(d.Methods, AuthnMethod{ID: string(w.ID), Label: h.Pages.Text(r, string(w.Label))})
+	}
+	for _, s := range a.Scopes {
+		d.Scopes = append(d.Scopes, AuthnScope{ID: string(s.ID), Label: h.Pages.Text(r, string(s.Label)), Required: s.Required})
 	}
 	party, _ := h.Sessions.Parties.Party(o.Service)
 	d.Service = &AuthnService{ID: o.Service, Name: party.Name, Logo: h.Pages.Logo(o.Service)}

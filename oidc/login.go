@@ -144,7 +144,8 @@ func (l *login) hinted() device.TokenID {
 }
 
 // covered says whether the user granted this service, in this browser login, all
-// that it asks for now. A login alone releases nothing that no phone has shown.
+// that it asks for now. A login alone releases nothing that was not asked for in it, on
+// a phone or in the page.
 func (l *login) covered(b *browserLogin) (consent, bool) {
 	had := b.Services[l.party.ID]
 	wants := asked(l.as.Scopes, l.party)

@@ -165,8 +165,9 @@ func (v view) decide(ctx context.Context, m Message) (plan, error) {
 			return x.start(ctx, v, m)
 		}
 	case Verify:
-		if x, ok := v.offered(v.answers(m)); ok {
-			return x.verify(ctx, v, m)
+		by := v.answers(m)
+		if x, ok := v.offered(by); ok {
+			return v.take(ctx, by, x, m)
 		}
 	case Complete, Failure: // answers, no requests
 	}
@@ -199,7 +200,7 @@ func (svc *Service) begin(ctx context.Context, o Operation, m Message, from Requ
 		return session.Session{}, errUnknown
 	}
 	st := session.Start{
-		Party: party, Scopes: make([]string, 0, len(o.Scopes)), Challenge: m.Challenge, Silent: true, For: string(o.ID), Until: o.ends(),
+		Party: party, Scopes: make([]string, 0, len(o.wanted())), Challenge: m.Challenge, Silent: true, For: string(o.ID), Until: o.ends(),
 		Origin: svc.origin(), Address: from.Address, Requester: &session.Requester{IP: from.IP, UserAgent: from.UserAgent},
 	}
 	if !o.anybody(m) {
@@ -208,7 +209,7 @@ func (svc *Service) begin(ctx context.Context, o Operation, m Message, from Requ
 	if o.Data != "" {
 		st.Operation = &session.Operation{Name: o.Name, Data: o.Data, Form: o.Form}
 	}
-	for _, s := range o.Scopes {
+	for _, s := range o.wanted() {
 		st.Scopes = append(st.Scopes, string(s))
 	}
 	return svc.Sessions.Start(ctx, st)

@@ -3,6 +3,7 @@ package operation
 import (
 	"time"
 
+	"countersign/device"
 	"countersign/session"
 )
 
@@ -61,6 +62,9 @@ type Message struct {
 	Code      string          // verify offline
 	Assertion []byte          // verify passkey, passkey_add: JSON, as the browser gave it
 	Options   map[string]bool // verify consent: what was ticked
+	// Granted, of verify message, offline and passkey: what was left switched on of what
+	// the service asks for; nil: the page does not say.
+	Granted []device.Scope
 }
 
 // method is the one that an answer of the page is for: what it brings says it.
@@ -98,6 +102,8 @@ const (
 	Malformed   Reason = "invalid_request"     // a member missing, or not of its form
 	Unsupported Reason = "unsupported_type"    // no type that a page sends
 	OutOfStep   Reason = "wrong_step"          // no method of the step that is due
+	// ScopeNotAllowed: more is granted than was asked for, or what is required is not.
+	ScopeNotAllowed Reason = "scope_not_allowed"
 )
 
 // A StepResult says how the last try of a step ended.
@@ -127,8 +133,10 @@ type Answer struct {
 	Reason    Reason // set: the message was not taken, and nothing else is told but the types
 	Operation Operation
 	Ways      []Offer // init
-	Review    bool    // init: Ways are choices among the methods of the next step
-	Remaining int     // init, failure: how often the step's method can still be tried
+	// Scopes, of init, are what the page has to show before the step is answered in it.
+	Scopes    []ScopeOffer
+	Review    bool // init: Ways are choices among the methods of the next step
+	Remaining int  // init, failure: how often the step's method can still be tried
 	// StepResult is how the last session ended, if one has.
 	StepResult StepResult
 	// Started is the session that was started. Its secrets are for the page.

@@ -137,7 +137,7 @@ func TestApprovedOffline(t *testing.T) {
 	}
 	o = b.stored()
 	if a := o.Approval; a == nil || a.Token != r.alice.token || a.Device != r.alice.id || a.ACR != "urn:countersign:offline" || !slices.Equal(a.AMR, []string{"swk", "otp"}) ||
-		a.Proof != nil || !a.At.Equal(r.clock.now()) || string(a.Claims["given_name"]) != `"Alice"` {
+		a.Proof != nil || !a.At.Equal(r.clock.now()) || len(a.Claims) != 0 { // a back end is told of none
 		t.Errorf("approved %+v", a)
 	}
 	if o.kept(ByOffline) != nil || r.svc.Guesses.(*ledger).codes[r.alice.token] != 0 {

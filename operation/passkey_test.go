@@ -29,7 +29,9 @@ func TestPasskey(t *testing.T) {
 		if named {
 			b.send(startName(string(r.alice.token)))
 		}
-		if a := b.send(r.sign(b, k)); a.Type != Complete {
+		m := r.sign(b, k)
+		m.Granted = []device.Scope{device.Name}
+		if a := b.send(m); a.Type != Complete {
 			t.Fatalf("%s: answered %s %s %s", name, a.Type, a.Reason, a.Text)
 		}
 		o, err := b.take()

@@ -134,9 +134,9 @@ func (v view) off(m Method) bool {
 	return v.person.Codes[string(m)] >= TypedInARow || v.o.Approval != nil && slices.Contains(v.person.Identity.Off, string(m))
 }
 
-// answered is what somebody has approved in the page.
+// answered is what somebody has approved in the page, with what they grant there.
 func (v view) answered(i device.Identity, d device.ID, amr []string, acr string) *Approval {
-	return &Approval{Token: i.ID, Device: d, AMR: amr, ACR: acr, At: v.now, Scopes: v.o.Scopes, Claims: i.Claims.Release(v.o.Scopes, v.now)}
+	return &Approval{Token: i.ID, Device: d, AMR: amr, ACR: acr, At: v.now, Scopes: v.granted, Claims: i.Claims.Release(v.granted, v.now)}
 }
 
 // confirmed is what an approval in the page leads to.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"countersign/audit"
+	"countersign/device"
 	"countersign/passkey"
 	"countersign/session"
 )
@@ -28,8 +29,10 @@ type view struct {
 	person session.Person
 	// agreed is what the user has agreed to before, where the step asks.
 	agreed Consent
-	asked  *asked
-	now    time.Time
+	// granted is what the answer that is being taken grants.
+	granted []device.Scope
+	asked   *asked
+	now     time.Time
 }
 
 // asked is what one request has come to, however often it is looked at anew.
@@ -292,5 +295,6 @@ func (v view) failureOf(by Method, m Message, t Text) Answer {
 }
 
 func (v view) init(m Message) Answer {
-	return Answer{Type: Init, ReplyTo: m.Type, Operation: v.o, StepResult: v.o.How, Ways: v.ways(), Review: v.reviews(), Remaining: v.left()}
+	ways := v.ways()
+	return Answer{Type: Init, ReplyTo: m.Type, Operation: v.o, StepResult: v.o.How, Ways: ways, Scopes: v.asks(ways), Review: v.reviews(), Remaining: v.left()}
 }
