@@ -3,6 +3,7 @@
 import { LoginError } from '../sdk/src/errors.js';
 import { backoff, pause, retryAfter, timed } from '../sdk/src/http.js';
 import type { Started } from '../sdk/src/types.js';
+import type { Scope } from './scopes.js';
 
 /** What a page may ask. */
 export type Question = 'init' | 'start' | 'verify' | 'choose' | 'status' | 'cancel';
@@ -25,6 +26,8 @@ export interface Present {
   readonly review: boolean;
   /** What it is about, for people. */
   readonly form: unknown;
+  /** What the service is given by an answer in the page, which has to show it first. */
+  readonly scopes: readonly Scope[];
   readonly endsAt: number;
 }
 
@@ -38,7 +41,7 @@ export interface Present {
  * - `over`: it has ended, well or not; the browser goes to `location`
  * - `failure`: a wrong input, with words for the user
  * - `unknown`: there is no such operation, or it is not this browser's, or it does not take this question now
- *   (`wrong_step`)
+ *   (`wrong_step`), or not what is granted (`scope_not_allowed`)
  */
 export type Answer =
   | Present
@@ -131,7 +134,17 @@ function read(body: Members): Answer {
 function present(data: Members, step: string, offered: readonly unknown[]): Present {
   const methods = offered.filter(isObject).map((m) => ({ id: text(m['id']), label: text(m['label']) }));
   const endsAt = Date.parse(text(data['expiresAt']));
-  return { kind: 'present', step, methods, review: data['review'] === true, form: data['form'], endsAt: Number.isNaN(endsAt) ? Infinity : endsAt };
+  return { kind: 'present', step, methods, review: data['review'] === true, form: data['form'], scopes: scopesIn(data['scopes']), endsAt: Number.isNaN(endsAt) ? Infinity : endsAt };
+}
+
+function scopesIn(asked: unknown): Scope[] {
+  const list = Array.isArray(asked) ? asked.filter(isObject) : [];
+  return list.map((s) => ({ id: text(s['id']), label: text(s['label']) || text(s['id']), required: s['required'] === true }));
+}
+
+/** Whether the operation is to be asked where it stands: another tab has gone on with it, or the service asks otherwise now. */
+export function isBehind(answer: Answer): boolean {
+  return answer.kind === 'unknown' && (answer.reason === 'wrong_step' || answer.reason === 'scope_not_allowed');
 }
 
 /** The members of an answer, which whoever uses them has to check. */

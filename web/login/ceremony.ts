@@ -8,6 +8,7 @@ import { base64url } from '../sdk/src/bytes.js';
 import type { Members } from './authn.js';
 import { wayOut } from './codeview.js';
 import { titleOf } from './review.js';
+import { granted, scopesOf, scopesSaid } from './scopes.js';
 import type { Course, Taker } from './takers.js';
 
 /** What an authenticator is asked to do. */
@@ -34,6 +35,7 @@ export function hasPasskeys(): boolean {
 export function takenBy(ceremony: Ceremony): Taker {
   return (course, step) => {
     let running: AbortController | undefined;
+    const releases = course.scopes.asked.length > 0;
     const leaving = <A extends unknown[]>(act: (...a: A) => void) => (...a: A): void => {
       running?.abort();
       act(...a);
@@ -47,7 +49,7 @@ export function takenBy(ceremony: Ceremony): Taker {
       const assertion = await signed(ceremony, asked.data['publicKey'], signal);
       if (signal.aborted) return;
       if (typeof assertion === 'string') return show((t) => t(assertion));
-      const answer = await course.authn.ask('verify', { assertion }, signal);
+      const answer = await course.authn.ask('verify', { assertion, ...(releases ? { grantedScopes: granted(course.scopes) } : {}) }, signal);
       if (answer.kind === 'failure') return show(() => answer.message, answer.remaining !== 0);
       if (answer.kind === 'unknown' || !course.follow(answer)) await course.again();
     };
@@ -66,7 +68,8 @@ export function takenBy(ceremony: Ceremony): Taker {
     const press = (): void => void course.attempt(run);
     const can = hasPasskeys();
     show((t) => can ? '' : t('passkeyCannot'), can);
-    return course.pressed && can ? run() : Promise.resolve();
+    // What is given has to be seen first.
+    return course.pressed && can && !releases ? run() : Promise.resolve();
   };
 }
 
@@ -87,10 +90,10 @@ function view(plain: Scene, { method, help, use }: Ceremony, course: Course, for
   const { t } = scene;
   const wrong = h('p', { part: 'message message-failed', class: 'message failed', role: 'alert' });
   setText(wrong, failed(t));
-  const { panel, heading } = frame(scene, method, purpose(scene),
+  const { panel, heading } = frame(scene, method, purpose(scene), scopesOf(scene, course.scopes),
     h('p', { part: 'text help', class: 'help' }, t(help)), h('div', { class: 'trouble' }, wrong),
     run !== undefined && h('div', { class: 'choices' }, button('use', 'primary', t(use), run)), wayOut(scene, course));
-  return { key: method, panel, heading, announcement: `${purpose(scene)}. ${t(help)} ${failed(t)}` };
+  return { key: method, panel, heading, announcement: `${purpose(scene)}. ${scopesSaid(scene, course.scopes)} ${t(help)} ${failed(t)}` };
 }
 
 /** Bytes that the server wrote as base64url. */

@@ -2,6 +2,7 @@
 import { button, h, setText } from '../sdk/src/element/dom.js';
 import { frame, purpose } from '../sdk/src/element/view.js';
 import type { Scene, View } from '../sdk/src/element/view.js';
+import { scopesOf, scopesSaid } from './scopes.js';
 import type { Course } from './takers.js';
 
 /** What is asked for. */
@@ -45,8 +46,8 @@ export function codeView(scene: Scene, course: Course, question: CodeQuestion): 
     field.focus();
   });
   if (question.failed !== '') complain(question.failed);
-  const { panel, heading } = frame(scene, key, purpose(scene), ...question.above, form, wayOut(scene, course));
-  return { key, panel, heading, announcement: `${purpose(scene)}. ${question.help} ${question.failed}` };
+  const { panel, heading } = frame(scene, key, purpose(scene), ...question.above, scopesOf(scene, course.scopes), form, wayOut(scene, course));
+  return { key, panel, heading, announcement: `${purpose(scene)}. ${scopesSaid(scene, course.scopes)} ${question.help} ${question.failed}` };
 }
 
 /** The ways that lead elsewhere: other methods, another name, the end. */

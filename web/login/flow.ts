@@ -110,6 +110,8 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
   let user = '';
   let mayScan = true;
   let mayProve = false;
+  /** What the user has switched off, whichever way they then take. */
+  const off = new Set<string>();
   let over: Extract<Answer, { kind: 'over' }> | undefined;
 
   const attempt = async (act: () => Promise<void>): Promise<void> => {
@@ -151,7 +153,7 @@ export function makeFlow({ authn, screen, issuer, remembered }: FlowOptions): Fl
     if (method === 'device') return screen.device({ start: start({}), back, form: step.form, others });
     const taker = takers[method];
     if (taker === undefined) return screen.trouble(new LoginError('unsupported', `this page knows nothing that takes the step ${step.step}`), () => void flow.begin());
-    void attempt(() => taker({ authn, others, back: back && ask, backText, pressed, show: screen.show, busy: screen.busy, follow, attempt, again: init, take: flow.take, cancel: () => void flow.cancel() }, step));
+    void attempt(() => taker({ authn, scopes: { asked: step.scopes, off }, others, back: back && ask, backText, pressed, show: screen.show, busy: screen.busy, follow, attempt, again: init, take: flow.take, cancel: () => void flow.cancel() }, step));
   };
   const review = ({ form, methods }: Present, failed?: string): void => {
     mayScan = mayProve = false; // nobody approves what they have not seen

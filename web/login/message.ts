@@ -4,9 +4,11 @@ import { button, h, setText } from '../sdk/src/element/dom.js';
 import { frame, purpose } from '../sdk/src/element/view.js';
 import type { Scene, View } from '../sdk/src/element/view.js';
 import { LoginError } from '../sdk/src/errors.js';
+import { isBehind } from './authn.js';
 import type { Answer, Members, Present } from './authn.js';
 import { codeView, wayOut } from './codeview.js';
 import { titleOf } from './review.js';
+import { granted } from './scopes.js';
 import type { Course, Taker } from './takers.js';
 
 /** What is known of a message that was asked for. */
@@ -44,7 +46,7 @@ async function resend(course: Course, step: Present, before: Sent): Promise<void
 
 async function verify(course: Course, step: Present, sent: Sent, otp: string): Promise<void> {
   course.busy();
-  const answer = await course.authn.ask('verify', { otp });
+  const answer = await course.authn.ask('verify', { otp, grantedScopes: granted(course.scopes) });
   if (answer.kind !== 'failure') return elsewhere(course, answer);
   const { message, remaining = 0 } = answer;
   // Without tries left the method is closed: what remains are the other ways.
@@ -54,7 +56,7 @@ async function verify(course: Course, step: Present, sent: Sent, otp: string): P
 
 /** Goes where the operation stands: another tab may have gone on with it. */
 async function elsewhere({ again, follow }: Course, answer: Answer): Promise<void> {
-  if (answer.kind === 'unknown' && answer.reason === 'wrong_step') return again();
+  if (isBehind(answer)) return again();
   if (!follow(answer)) throw new LoginError('refused', 'the method message was not answered');
 }
 

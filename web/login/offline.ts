@@ -5,8 +5,10 @@ import { frame, purpose } from '../sdk/src/element/view.js';
 import type { Scene, View } from '../sdk/src/element/view.js';
 import { LoginError } from '../sdk/src/errors.js';
 import { denseQR } from '../sdk/src/qr.js';
+import { isBehind } from './authn.js';
 import { codeView, wayOut } from './codeview.js';
 import { titleOf } from './review.js';
+import { granted } from './scopes.js';
 import type { Course, Taker } from './takers.js';
 
 const digits = 8;
@@ -38,7 +40,7 @@ export const offline: Taker = async (course, step) => {
       if (sent) return course.again();
       sent = true;
       course.busy();
-      const judged = await authn.ask('verify', { code });
+      const judged = await authn.ask('verify', { code, grantedScopes: granted(course.scopes) });
       if (judged.kind !== 'failure') return goOn(course, judged);
       const { message: words, remaining } = judged;
       if (remaining === 0) return course.show((scene) => overView(asking(scene, about), course, words));
@@ -50,8 +52,7 @@ export const offline: Taker = async (course, step) => {
 
 /** Goes where an answer leads; a step that takes this no more is asked for anew. */
 function goOn(course: Course, answer: Parameters<Course['follow']>[0]): Promise<void> {
-  const over = answer.kind === 'unknown' && answer.reason === 'wrong_step';
-  return over || !course.follow(answer) ? course.again() : Promise.resolve();
+  return isBehind(answer) || !course.follow(answer) ? course.again() : Promise.resolve();
 }
 
 function asking(scene: Scene, about: string): Scene {

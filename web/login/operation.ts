@@ -16,6 +16,7 @@ import type { DeviceLogin, Flow, Screen } from './flow.js';
 import { offlineStyles } from './offline.js';
 import { rememberedID } from './remembered.js';
 import { reviewStyles, reviewView, titleOf } from './review.js';
+import { scopeStyles } from './scopes.js';
 import { backWords, busyView, fieldStyles, identifyView, notYoursView } from './views.js';
 
 /** What the server wrote into the page. */
@@ -40,7 +41,7 @@ function makePlace({ main, scene }: Page): { stage: Stage; show(view: View): voi
   const stage = makeStage(place);
   stage.speak(scene);
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(fieldStyles + reviewStyles + offlineStyles + consentStyles);
+  sheet.replaceSync(fieldStyles + reviewStyles + offlineStyles + consentStyles + scopeStyles);
   place.shadowRoot?.adoptedStyleSheets.push(sheet);
   setInterval(() => stage.current?.tick?.(), 250);
   const show = (view: View): void => {

@@ -7,10 +7,13 @@ import { consent } from './consent.js';
 import { offline } from './offline.js';
 import { passkey } from './passkey.js';
 import { passkeyAdd } from './passkeyadd.js';
+import type { Choice } from './scopes.js';
 
 /** What a method of the page works with. */
 export interface Course {
   readonly authn: Authn;
+  /** What the service is given by the answer, if it gives anything. */
+  readonly scopes: Choice;
   /** What else takes the step. */
   readonly others: readonly Method[];
   /** Leads back to the question who it is, if that may still be told. */

@@ -4,6 +4,7 @@ import { DisplayRefused } from '../display.js';
 import { NoAnswer, Problem } from '../problem.js';
 import { clockText, explain, scopeWords } from '../words.js';
 import type { Doing } from '../words.js';
+import pages from '../../pages/texts/en.json';
 
 const problem = (code: string, more: object = {}): Problem => new Problem({ code, status: 400, ...more });
 // What a phone can be answered, by the protocol's section 5.
@@ -37,5 +38,12 @@ test('what an answer carries is said', () => {
 test('scopes and times', () => {
   assert.equal(scopeWords('identity:age_over_18'), 'Whether you are over 18');
   assert.equal(scopeWords('toString'), undefined);
+  // The login page calls them the same: a user is not to wonder whether it is something else.
+  const said = Object.entries(pages).filter(([key]) => key.startsWith('scope'));
+  assert.ok(said.length > 10);
+  for (const [key, words] of said) {
+    const name = key.replace('EUC', 'EuC').replace(/^scope/, '').replace(/([a-z])(?=[A-Z0-9])/g, '$1_').toLowerCase();
+    assert.equal(scopeWords(`identity:${name}`), words, key);
+  }
   assert.deepEqual([102_000, 59_001, 1, 0, -5000].map(clockText), ['1:42', '0:59', '0:00', '0:00', '0:00']);
 });

@@ -11,7 +11,7 @@ const terms = { text: 'Acme Bank keeps your data.', version: '2026-01', language
 /** What an answer to the terms works with, on the rig's page. */
 function course({ authn, flow, shown }: Rig): Course {
   return {
-    authn, others: [], back: undefined, backText: 'notYou', pressed: false, show: () => void shown.push(['show']), busy: () => void shown.push(['busy']),
+    authn, scopes: { asked: [], off: new Set() }, others: [], back: undefined, backText: 'notYou', pressed: false, show: () => void shown.push(['show']), busy: () => void shown.push(['busy']),
     follow: (answer) => { if (answer.kind === 'over') shown.push(['leave', answer.location]); return answer.kind === 'over'; },
     attempt: (act) => act(), again: () => flow.begin(), take: () => assert.fail('another method'), cancel: () => assert.fail('cancelled'),
   };
