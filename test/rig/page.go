@@ -97,6 +97,6 @@ func (p *Page) Decide(phone *api.Phone, how session.Decision, scopes ...string) 
 
 // Take gives the operation's end, as whoever began it takes it: on node n.
 func (p *Page) Take(n int) (operation.Operation, error) {
-	_, secret, _ := strings.Cut(p.Cookie, ".")
+	_, secret, _ := strings.Cut(p.Cookie, "=")
 	return p.rig.Nodes[n].Server.Operations().Take(Ctx(p.t), operation.ID(p.ID), secret)
 }
