@@ -32,7 +32,7 @@ const isAttribute = (x) => oneOf('AMOUNT', 'AMOUNT_CONVERSION', 'KEY_VALUE', 'NO
 const isForm = members({ 'title?': isText, 'greeting?': isText, 'summary?': isText, 'attributes?': listOf(isAttribute) });
 const isInit = members({
   operationId: like(/^op_[\w-]{22}$/), name: isText, step: isText, 'review?': oneOf(true), 'form?': isForm, expiresAt: isTime, 'remainingAttempts?': isCount,
-  methods: listOf(members({ id: isMethod, label: isText })), service: members({ id: isText, name: isText, 'logo?': isText }), webSocketId: like(/^[\w-]{43}$/),
+  methods: listOf(members({ id: isMethod, label: isText })), 'scopes?': listOf(members({ id: isText, label: isText, required: isTrueOrFalse })), service: members({ id: isText, name: isText, 'logo?': isText }), webSocketId: like(/^[\w-]{43}$/),
 });
 const isStarted = {
   device: members({

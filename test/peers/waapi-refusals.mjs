@@ -94,6 +94,8 @@ await judge({
       ['{"type":"verify","data":{"options":{"a":"secret7"}}}', /options/], ['{"type":"verify","data":{"options":{"a":null}}}', /options/],
       ['{"type":"verify","data":{"assertion":null}}', /assertion/], ['{"type":"verify","data":{"assertion":"secret7"}}', /assertion/],
       ['{"type":"verify","data":{"assertion":{"a":1,"a":2}}}', /./],
+      ['{"type":"verify","data":{"code":"1","grantedScopes":null}}', /grantedScopes/], ['{"type":"verify","data":{"code":"1","grantedScopes":"secret7"}}', /grantedScopes/],
+      ['{"type":"verify","data":{"code":"1","grantedScopes":["secret7","secret7"]}}', /grantedScopes/], ['{"type":"verify","data":{"code":"1","grantedScopes":[7]}}', /grantedScopes/],
       [Buffer.from('{"type":"init","more":"\xff"}', 'latin1'), /./], ['{"type":"init","more":"\\ud800"}', /./],
     ];
     for (const [body, detail] of cases) {
