@@ -20,6 +20,16 @@ import (
 // and gives what the gateway was given.
 func newTeller(t *testing.T) (*shop, chan gateway.Message) {
 	t.Helper()
+	told, heard := newGateway(t)
+	return newShop(t, told, func(c *server.Config) {
+		c.Flows = map[string]any{"authorize_payment": map[string]any{"steps": []any{"identify", "review", []any{"device", "message"}}}}
+	}), heard
+}
+
+// newGateway starts a gateway for messages, and gives what configures it and what it
+// was given.
+func newGateway(t *testing.T) (func(*server.Config), chan gateway.Message) {
+	t.Helper()
 	l := listen(t)
 	heard := make(chan gateway.Message, 16)
 	serve(t, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,29 +40,34 @@ func newTeller(t *testing.T) (*shop, chan gateway.Message) {
 		heard <- m
 		w.WriteHeader(http.StatusNoContent)
 	}))
-	return newShop(t, func(c *server.Config) {
+	return func(c *server.Config) {
 		c.Message.URL = "http://" + l.Addr().String()
 		c.Outgoing.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-		c.Flows = map[string]any{"authorize_payment": map[string]any{"steps": []any{"identify", "review", []any{"device", "message"}}}}
-	}), heard
+	}, heard
 }
 
 // numbered enrols a phone whose user messages reach.
 func (s *shop) numbered() *api.Phone {
 	s.t.Helper()
 	p := s.Phone(0)
-	st := s.Store(s.t)
-	i, err := st.Identity(rig.Ctx(s.t), device.TokenID(p.Token))
+	s.know(p.Token, device.Claims{"phone": []byte(`"+491701234542"`)})
+	return p
+}
+
+// know puts claims of a user on record.
+func (w *World) know(token string, claims device.Claims) {
+	w.t.Helper()
+	st := w.Store(w.t)
+	i, err := st.Identity(rig.Ctx(w.t), device.TokenID(token))
 	if err != nil {
-		s.t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	next := i
 	next.Version++
-	next.Claims = device.Claims{"phone": []byte(`"+491701234542"`)}
-	if err := st.SwapIdentity(rig.Ctx(s.t), i, next); err != nil {
-		s.t.Fatal(err)
+	next.Claims = claims
+	if err := st.SwapIdentity(rig.Ctx(w.t), i, next); err != nil {
+		w.t.Fatal(err)
 	}
-	return p
 }
 
 // told waits for the code that was sent.

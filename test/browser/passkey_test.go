@@ -84,7 +84,12 @@ func TestPasskey(t *testing.T) {
 	l.see("Log in to Acme Bank")
 	l.seeElement(action("passkey"))
 	l.audit("who logs in, or which passkey")
+	// What is given is seen before anything is signed.
 	l.click(action("passkey"))
+	l.see("What Acme Bank will learn")
+	l.see("Your name")
+	l.audit("what is given by a passkey")
+	l.click(action("use"))
 	o := c.loggedIn(l)
 	c.has(o, map[string]any{"sub": alice.Token, "aud": hostedID, "acr": "urn:countersign:passkey"})
 	if fmt.Sprint(o.IDToken["amr"]) != "[swk user]" {
@@ -98,6 +103,7 @@ func TestPasskey(t *testing.T) {
 	keys.knowsUser(false)
 	l.visit(c.address("prompt", "login"))
 	l.click(action("passkey"))
+	l.click(action("use"))
 	l.see("No passkey was used. Try again, or choose another way.")
 	l.audit("no passkey was used")
 	keys.knowsUser(true)
