@@ -246,7 +246,7 @@ type ScopesConfig struct {
 	Allowed []string `koanf:"allowed"`
 	// Scopes when it asks for none; all must be in `allowed`. Left out, it is `identity:name` if that is allowed, else nothing.
 	Default []string `koanf:"default"`
-	// Scopes the user cannot switch off on the phone; all must be in `allowed`.
+	// Scopes the user cannot switch off, on the phone or in the page; all must be in `allowed`.
 	Required []string `koanf:"required"`
 }
 

@@ -56,7 +56,7 @@ function switchable({ id, label }: Scope, off: Set<string>): HTMLElement {
 
 /** What the fields need beyond the element's own style sheet, and that of options to agree to. */
 export const scopeStyles = `
-.scopes { min-inline-size: 0; margin: 1.25rem 0 0; padding: 0; border: 0; text-align: start; overflow-wrap: anywhere; }
+.scopes { min-inline-size: 0; margin: 1.25rem 0 1rem; padding: 0; border: 0; text-align: start; overflow-wrap: anywhere; }
 .scopes legend { padding: 0; }
 .scopes div.option { cursor: auto; }
 .scopes .given { inline-size: 1.5rem; text-align: center; color: var(--_muted); }

@@ -163,7 +163,7 @@ button:disabled { background: var(--_soft); color: var(--_muted); border-color: 
 .option input[aria-invalid=true] { outline: 2px solid var(--_danger); outline-offset: 2px; }
 .needed { color: var(--_muted); }
 `;function ie({asked:n,off:e}){return n.filter(({id:t,required:o})=>o||!e.has(t)).map(({id:t})=>t)}function Pe({t:n,brand:e},{asked:t,off:o}){return t.length===0?!1:u("fieldset",{class:"scopes",part:"scopes"},u("legend",{class:"label"},Nt(n,e)),u("ul",{class:"options"},...t.map(r=>u("li",{},r.required?fi(r,n("consentNeeded")):mi(r,o)))),t.some(({required:r})=>!r)&&u("p",{class:"help"},n("scopesHelp")))}function De({t:n,brand:e},{asked:t}){return t.length===0?"":`${Nt(n,e)}: ${t.map(({label:o})=>o).join(", ")}.`}function Nt(n,{service:e}){return e===""?n("scopesTitleSome"):n("scopesTitle",{service:e})}function fi({label:n},e){return u("div",{class:"option"},u("span",{class:"given","aria-hidden":"true"},"✓"),u("span",{},n,u("span",{class:"needed"},` (${e})`)))}function mi({id:n,label:e},t){let o=u("input",{type:"checkbox",role:"switch","data-action":`scope-${n}`});return o.checked=!t.has(n),o.addEventListener("change",()=>{o.checked?t.delete(n):t.add(n)}),u("label",{class:"option"},o,u("span",{},e))}var qt=`
-.scopes { min-inline-size: 0; margin: 1.25rem 0 0; padding: 0; border: 0; text-align: start; overflow-wrap: anywhere; }
+.scopes { min-inline-size: 0; margin: 1.25rem 0 1rem; padding: 0; border: 0; text-align: start; overflow-wrap: anywhere; }
 .scopes legend { padding: 0; }
 .scopes div.option { cursor: auto; }
 .scopes .given { inline-size: 1.5rem; text-align: center; color: var(--_muted); }
