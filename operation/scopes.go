@@ -66,13 +66,14 @@ func (v view) asks(ways []Offer) (out []ScopeOffer) {
 // take has a method take the answer of the page. What that grants is looked at before
 // anything is judged, so a mistake there costs nothing and tells nothing.
 func (v view) take(ctx context.Context, by Method, x method, m Message) (plan, error) {
+	in := v
 	if by.releases() {
 		var ok bool
-		if v.granted, ok = v.grants(m); !ok {
+		if in.granted, ok = v.grants(m); !ok {
 			return plan{answer: refused(m, ScopeNotAllowed)}, nil
 		}
 	}
-	return x.verify(ctx, v, m)
+	return x.verify(ctx, in, m)
 }
 
 // grants is what an answer grants; ok is false if that is more than was asked for, or

@@ -145,8 +145,12 @@ func TestScopesOfAPage(t *testing.T) {
 func TestScopesAreReadStrictly(t *testing.T) {
 	t.Parallel()
 	x := newScopeRig(t)
-	page := x.Login(0, func(n *operation.New) { n.Subject, n.Scopes = device.TokenID(x.alice.Token), []device.Scope{device.Name} })
-	good := func(scopes string) string { return `{"type":"verify","data":{"code":"12345678","grantedScopes":` + scopes + `}}` }
+	page := x.Login(0, func(n *operation.New) {
+		n.Subject, n.Scopes = device.TokenID(x.alice.Token), []device.Scope{device.Name}
+	})
+	good := func(scopes string) string {
+		return `{"type":"verify","data":{"code":"12345678","grantedScopes":` + scopes + `}}`
+	}
 	for _, scopes := range []string{`null`, `"identity:name"`, `{}`, `[7]`, `[null]`, `[""]`, `["a b"]`, `["a,b"]`, `["identity:name","identity:name"]`, manyScopes()} {
 		x.Refused(scopes, page.Put(good(scopes)), http.StatusBadRequest, "invalid_request")
 	}
