@@ -131,7 +131,7 @@ func TestOperationOfAnotherBrowser(t *testing.T) {
 		"the secret of another":   r.Page(0, mine.ID, strings.Replace(theirs.Cookie, theirs.ID, mine.ID, 1)),
 		"one letter more":         r.Page(0, mine.ID, mine.Cookie+"A"),
 		"under the name of https": r.Page(0, mine.ID, "__Host-"+mine.Cookie),
-		"planted beside":          r.Page(0, mine.ID, mine.Cookie+"; "+theirs.Cookie),
+		"planted beside":          r.Page(0, mine.ID, mine.Cookie+"; "+strings.Replace(theirs.Cookie, theirs.ID, mine.ID, 1)),
 		"no id of ours":           r.Page(0, "op_1", mine.Cookie),
 	} {
 		for _, body := range []string{`{"type":"init"}`, `{"type":"status"}`, `{"type":"cancel"}`, `{"type":"complete"}`} {
