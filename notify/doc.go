@@ -15,6 +15,11 @@
 // a token in it is never older than the try. Requests leave by [Client] alone,
 // which reaches no address that the operator does not mean to be reached.
 //
+// What will be over at a known moment at the latest is expected ([Outbox.Expect]) when
+// it begins, and hastened when it ends: so it is told however it ends, also if nobody
+// is there to see it, and if the node dies that saw it. What there is to tell its
+// courier finds out.
+//
 // An [Asker] asks another server something that a request waits for, in half a
 // second at most. What it sends is signed by [Sign].
 //

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"countersign/audit"
@@ -33,6 +34,13 @@ var ErrKept = errors.New("notify: there is such a notice")
 // that posting took as long as for somebody. It is forgotten, and not put on record.
 var ErrNobody = errors.New("notify: for nobody")
 
+// An EarlyError is what a [Courier] says of a notice that has nothing to tell yet: it
+// comes again at Due, and that it was early counts for no try.
+type EarlyError struct{ Due time.Time }
+
+// Error implements error.
+func (e EarlyError) Error() string { return "notify: nothing to tell yet" }
+
 // A Courier makes the request that tells a notice. What it cannot make is tried
 // again, for another node may be able to.
 type Courier func(ctx context.Context, n Notice) (*http.Request, error)
@@ -47,7 +55,11 @@ type Store interface {
 	// ClaimNotices gives up to most notices that are due, and holds each back
 	// from every other caller for so long; more says whether others may be due.
 	ClaimNotices(ctx context.Context, most int, hold time.Duration) (out []Notice, more bool, err error)
-	// DropNotice forgets what a notice says; its id is known until its end.
+	// HastenNotice lets a notice that is due at a moment be claimed from another on.
+	// If it is due at any other time, or there is none, it does nothing.
+	HastenNotice(ctx context.Context, id string, due, to time.Time) error
+	// DropNotice forgets what a notice says; its id is known until its end,
+	// if it may be put again.
 	DropNotice(ctx context.Context, n Notice) error
 }
 
@@ -64,10 +76,12 @@ const (
 type Outbox struct {
 	Store    Store
 	Couriers map[Kind]Courier
-	HTTP     *http.Client
-	Audit    audit.Recorder
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Patient are the kinds whose receivers are tried again also when they answer 400.
+	Patient []Kind
+	HTTP    *http.Client
+	Audit   audit.Recorder
+	Log     *slog.Logger
+	Now     func() time.Time
 
 	wake  chan struct{}
 	lanes *lanes
@@ -93,6 +107,34 @@ func (o *Outbox) Post(ctx context.Context, n Notice) error {
 		return fmt.Errorf("notify: %w", err)
 	}
 	o.look()
+	return nil
+}
+
+// Expect keeps a notice of something that will be over at a moment at the latest, and
+// is told then; or before, see [Outbox.Hasten]. One whose id is kept is told once.
+func (o *Outbox) Expect(ctx context.Context, n Notice, due time.Time) error {
+	n.Version = 1
+	if err := o.Store.PutNotice(ctx, n, due); err != nil && !errors.Is(err, ErrKept) {
+		return fmt.Errorf("notify: %w", err)
+	}
+	return nil
+}
+
+// Hasten has what was expected at a moment told now. If nobody does, it is told then.
+func (o *Outbox) Hasten(ctx context.Context, id string, due time.Time) error {
+	if err := o.Store.HastenNotice(ctx, id, due, o.Now()); err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
+	o.look()
+	return nil
+}
+
+// Forget drops a notice that was expected, and is of nothing that anybody knows.
+func (o *Outbox) Forget(ctx context.Context, n Notice) error {
+	n.Version = 1
+	if err := o.Store.DropNotice(ctx, n); err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
 	return nil
 }
 
@@ -167,6 +209,14 @@ func (o *Outbox) later(ctx context.Context, n Notice, due time.Time) {
 	o.kept(ctx, n, o.Store.DelayNotice(ctx, n.ID, due))
 }
 
+// later is the later of two moments.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // settling is for what became of a notice: it is kept also when the node stops, if
 // the store answers.
 func settling(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -176,6 +226,10 @@ func settling(ctx context.Context) (context.Context, context.CancelFunc) {
 // deliver tries a notice once.
 func (o *Outbox) deliver(ctx context.Context, n Notice) {
 	outcome, err := o.try(ctx, n)
+	if e, early := errors.AsType[EarlyError](err); early {
+		o.later(ctx, n, later(e.Due, o.Now().Add(every)))
+		return
+	}
 	due := o.Now().Add(wait(n.Version))
 	if outcome != again || !due.Before(n.Until) {
 		o.end(ctx, n, outcome, err)
@@ -248,6 +302,9 @@ func (o *Outbox) try(ctx context.Context, n Notice) (outcome, error) {
 	if errors.Is(err, ErrNobody) {
 		return forNobody, nil
 	}
+	if _, early := errors.AsType[EarlyError](err); early {
+		return again, err
+	}
 	if err != nil {
 		return again, errMade{err}
 	}
@@ -260,7 +317,7 @@ func (o *Outbox) try(ctx context.Context, n Notice) (outcome, error) {
 	switch {
 	case resp.StatusCode/100 == 2:
 		return taken, nil
-	case resp.StatusCode == http.StatusBadRequest:
+	case resp.StatusCode == http.StatusBadRequest && !slices.Contains(o.Patient, n.Kind):
 		return failed, statusError(resp.StatusCode)
 	}
 	return again, statusError(resp.StatusCode)

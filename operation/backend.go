@@ -116,16 +116,30 @@ func (svc *Service) once(ctx context.Context, w Order) (Operation, error) {
 	return o, svc.listed(ctx, o)
 }
 
-// begun lists an operation and puts it on record.
+// begun lists an operation, has its end told, and puts it on record.
 func (svc *Service) begun(ctx context.Context, o Operation) error {
 	if err := svc.Store.ListOperation(ctx, o); err != nil {
+		return err
+	}
+	if err := svc.announce(ctx, o); err != nil {
 		return err
 	}
 	return svc.record(ctx, o, audit.OperationStarted, o.Name)
 }
 
-// listed makes up for a node that was stopped before it had listed an operation.
+func (svc *Service) announce(ctx context.Context, o Operation) error {
+	if svc.Herald == nil {
+		return nil
+	}
+	return svc.Herald.ExpectOperation(ctx, o)
+}
+
+// listed makes up for a node that was stopped before it had listed an operation and
+// had its end told.
 func (svc *Service) listed(ctx context.Context, o Operation) error {
+	if err := svc.announce(ctx, o); err != nil {
+		return err
+	}
 	if o.About() == "" {
 		return nil
 	}

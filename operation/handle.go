@@ -289,6 +289,9 @@ func (svc *Service) tell(ctx context.Context, before, o Operation) error {
 	if o.Result == before.Result {
 		return nil
 	}
+	if o.ByService && svc.Herald != nil {
+		svc.Herald.OperationOver(ctx, o)
+	}
 	if o.Result == Done {
 		return svc.record(ctx, o, audit.OperationDone, "")
 	}

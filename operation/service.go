@@ -34,8 +34,19 @@ type Service struct {
 	// Passkeys checks those of the step passkey; nil: there can be none for this
 	// issuer.
 	Passkeys *passkey.Service
+	Herald   Herald // nil: nobody is told how operations end
 	Audit    audit.Recorder
 	Now      func() time.Time
+}
+
+// A Herald tells back ends how the operations that they began end.
+type Herald interface {
+	// ExpectOperation is told of one before its back end is answered; it may be told
+	// again. Once it has answered, the end will be told, whatever becomes of this
+	// node.
+	ExpectOperation(ctx context.Context, o Operation) error
+	// OperationOver is told of one that has ended.
+	OperationOver(ctx context.Context, o Operation)
 }
 
 // New is the wish for an operation.

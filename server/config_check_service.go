@@ -258,12 +258,9 @@ func (k *configCheck) webhook(path string, s ServiceConfig) {
 		}
 		return
 	}
-	u, err := url.Parse(w.URL)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Contains(w.URL, "#") {
-		k.fail(path+".url", "is not an https URL", "such as https://bank.example/hooks, without user name or fragment")
-	}
+	k.target(path+".url", w.URL)
 	if w.SecretFile == "" {
-		k.fail(path+".secretFile", "is required with url: events are signed", "the path of a file that holds at least 16 bytes")
+		k.fail(path+".secretFile", "is required with url: events are signed", "the path of a file with whsec_ and what `openssl rand -base64 32` prints")
 	}
 }
 
@@ -300,7 +297,7 @@ func (c Config) Warnings() []string {
 		if s.AcceptV0 {
 			w = append(w, "service "+s.ID+": acceptV0 takes signatures that do not bind what the phone showed")
 		}
-		for _, x := range [][2]string{{"ciba.notificationURI", s.CIBA.NotificationURI}, {"backchannelLogoutURI", s.BackchannelLogoutURI}} {
+		for _, x := range [][2]string{{"ciba.notificationURI", s.CIBA.NotificationURI}, {"backchannelLogoutURI", s.BackchannelLogoutURI}, {"webhook.url", s.Webhook.URL}} {
 			if !notify.MayReach(x[1], c.Outgoing.Allow) {
 				w = append(w, "service "+s.ID+": "+x[0]+" is at an address that is not public and that outgoing.allow does not have, so it is never told")
 			}

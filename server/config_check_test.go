@@ -192,7 +192,9 @@ func TestCheckServices(t *testing.T) {
 		{secret + "    redirectURIs: ['data:text/html,x']", "redirectURIs[0]: has a scheme"},
 		{secret + "    postLogoutRedirectURIs: ['https:///x']", "postLogoutRedirectURIs[0]: has no host"},
 		{secret + "    webhook: {url: 'https://bank.example/h', secretFile: /x}", ""},
-		{secret + "    webhook: {url: 'http://bank.example/h', secretFile: /x}", "webhook.url: is not an https URL"},
+		{secret + "    webhook: {url: 'http://bank.example/h', secretFile: /x}", "webhook.url: must be https"},
+		{secret + "    webhook: {url: 'http://127.0.0.1:3000/h', secretFile: /x}", ""},
+		{secret + "    webhook: {url: 'https://alice@bank.example/h', secretFile: /x}", "webhook.url: is not an https URL"},
 		{secret + "    webhook: {url: 'https://bank.example/h'}", "webhook.secretFile: is required"},
 		{secret + "    webhook: {url: '', secretFile: ''}", ""},
 		{secret + "    admin: true\n    requireBinding: true\n    acceptV0: true\n    legacyAuthResult: true\n    subject: pairwise\n    mask: last2", ""},
@@ -237,15 +239,15 @@ func TestWarnings(t *testing.T) {
 	w := load(t, "issuer: http://localhost:8080\nmasterSecretFile: /x\ninsecureHTTP: true\nenrollment: open\nlimits: {disabled: true}\n"+
 		"redis: {mode: embedded, url: 'redis://:hunter2@redis.example'}\n"+
 		"services: [{id: acme, name: Acme Bank, secretFile: /x, modes: [enter, compare], acceptV0: true}, {id: shop},\n"+
-		"  {id: told, origins: ['https://a.example'], redirectURIs: ['https://a.example/cb'], backchannelLogoutURI: 'https://10.0.0.8/out'}]").Warnings()
+		"  {id: told, origins: ['https://a.example'], redirectURIs: ['https://a.example/cb'], backchannelLogoutURI: 'https://10.0.0.8/out', webhook: {url: 'https://[fd00::1]/h', secretFile: /x}}]").Warnings()
 	all := strings.Join(w, "\n")
-	for _, want := range []string{"insecureHTTP", "enrollment", "limits.disabled", "embedded", "service acme: mode compare", "NIST SP 800-63B-4 §3.1.3", "acceptV0", "redis.url holds a password", "service shop: has neither", "service told: backchannelLogoutURI is at an address"} {
+	for _, want := range []string{"insecureHTTP", "enrollment", "limits.disabled", "embedded", "service acme: mode compare", "NIST SP 800-63B-4 §3.1.3", "acceptV0", "redis.url holds a password", "service shop: has neither", "service told: backchannelLogoutURI is at an address", "service told: webhook.url is at an address"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no warning names %s:\n%s", want, all)
 		}
 	}
-	if len(w) != 9 {
-		t.Errorf("got %d warnings, want 9", len(w))
+	if len(w) != 10 {
+		t.Errorf("got %d warnings, want 10", len(w))
 	}
 	if strings.Contains(all, "hunter2") {
 		t.Errorf("a warning shows the password:\n%s", all)

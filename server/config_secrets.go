@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 
 	"countersign/crypto/keyring"
 	"countersign/notify"
@@ -50,8 +51,8 @@ type ServiceSecrets struct {
 	// ResponseKey is 32 bytes, the key of the approved message's hash; nil:
 	// the server makes one.
 	ResponseKey []byte
-	// WebhookSecret signs its events; nil without a webhook.
-	WebhookSecret []byte
+	// WebhookSecrets sign its events, each of them; nil without a webhook.
+	WebhookSecrets [][]byte
 	// ClientKeys is the JWKS it authenticates with at the OpenID Provider; nil:
 	// by its secret. It is public.
 	ClientKeys []byte
@@ -99,10 +100,10 @@ func (c Config) ReadSecrets() (Secrets, error) {
 	for i, s := range c.Services {
 		path := "services[" + strconv.Itoa(i) + "]."
 		secrets.Services[s.ID] = ServiceSecrets{
-			Secret:        r.serviceSecret(path, "secretFile", s.ID, s.SecretFile),
-			ResponseKey:   r.key(path+"responseKeyFile", s.ResponseKeyFile),
-			WebhookSecret: r.serviceSecret(path, "webhook.secretFile", s.ID, s.Webhook.SecretFile),
-			ClientKeys:    r.clientKeys(path+"clientKeysFile", s.ClientKeysFile),
+			Secret:         r.serviceSecret(path, "secretFile", s.ID, s.SecretFile),
+			ResponseKey:    r.key(path+"responseKeyFile", s.ResponseKeyFile),
+			WebhookSecrets: r.webhookSecrets(path, s.ID, s.Webhook.SecretFile),
+			ClientKeys:     r.clientKeys(path+"clientKeysFile", s.ClientKeysFile),
 		}
 	}
 	if len(r.found) > 0 {
@@ -174,10 +175,46 @@ func (r *secretReader) secret(path, file string) []byte {
 // short one.
 func (r *secretReader) serviceSecret(path, key, id, file string) []byte {
 	text := r.secret(path+key, file)
-	if text != nil && len(text) < minServiceSecret {
-		r.warnings = append(r.warnings, fmt.Sprintf("service %s: the secret in the file named by %s is shorter than %d bytes: make one with `openssl rand -base64 32`", id, key, minServiceSecret))
+	if text != nil {
+		r.warnShort(key, id, text)
 	}
 	return text
+}
+
+func (r *secretReader) warnShort(key, id string, secret []byte) {
+	if len(secret) < minServiceSecret {
+		r.warnings = append(r.warnings, fmt.Sprintf("service %s: the secret in the file named by %s is shorter than %d bytes: make one with `openssl rand -base64 32`", id, key, minServiceSecret))
+	}
+}
+
+// webhookSecretsMost bounds the secrets of a webhook: the one in use and the ones
+// before and after it.
+const webhookSecretsMost = 3
+
+// webhookSecrets reads the secrets that a service's events are signed with, one a
+// line: as Standard Webhooks writes it, or the bytes themselves.
+func (r *secretReader) webhookSecrets(path, id, file string) (out [][]byte) {
+	const key = "webhook.secretFile"
+	for line := range strings.SplitSeq(string(r.read(path+key, file)), "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if line == "" {
+			continue
+		}
+		secret := []byte(line)
+		if notify.IsSecret(line) {
+			var err error
+			if secret, err = notify.ParseSecret(line); err != nil {
+				r.fail(path+key, "the file it names "+err.Error(), "whsec_ and what `openssl rand -base64 32` prints, one a line")
+				continue
+			}
+		}
+		r.warnShort(key, id, secret)
+		out = append(out, secret)
+	}
+	if len(out) > webhookSecretsMost {
+		r.fail(path+key, fmt.Sprintf("the file it names has more than %d secrets", webhookSecretsMost), "each event is signed with all of them: remove the old ones")
+	}
+	return out
 }
 
 // redisPassword is what passwordFile holds, else what the URL does.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,7 +33,7 @@ func TestReadSecrets(t *testing.T) {
 		"redis":    "hunter2\r\n",
 		"acme":     "sixteen bytes...\n",
 		"response": base64.RawURLEncoding.EncodeToString(key) + "\n",
-		"hook":     "  sixteen and blanks \n\n",
+		"hook":     "  sixteen and blanks \r\nwhsec_" + base64.StdEncoding.EncodeToString([]byte("hunter2 and sixteen hooks")) + "\n\n",
 		"risk":     "whsec_" + base64.StdEncoding.EncodeToString([]byte("hunter2 and sixteen risks")) + "\n",
 	})
 	cfg := Defaults()
@@ -49,10 +50,10 @@ func TestReadSecrets(t *testing.T) {
 		t.Error("master secret, Redis password or services are wrong")
 	}
 	acme := s.Services["acme"]
-	if string(acme.Secret) != "sixteen bytes..." || !bytes.Equal(acme.ResponseKey, key) || string(acme.WebhookSecret) != "  sixteen and blanks \n" {
-		t.Errorf("acme: %q, %x, %q", acme.Secret, acme.ResponseKey, acme.WebhookSecret)
+	if string(acme.Secret) != "sixteen bytes..." || !bytes.Equal(acme.ResponseKey, key) || !slices.Equal(texts(acme.WebhookSecrets), []string{"  sixteen and blanks ", "hunter2 and sixteen hooks"}) {
+		t.Errorf("acme: %q, %x, %q", acme.Secret, acme.ResponseKey, acme.WebhookSecrets)
 	}
-	if shop := s.Services["shop"]; shop.Secret != nil || shop.ResponseKey != nil || shop.WebhookSecret != nil {
+	if shop := s.Services["shop"]; shop.Secret != nil || shop.ResponseKey != nil || shop.WebhookSecrets != nil {
 		t.Error("a service without files has secrets")
 	}
 	var log bytes.Buffer
@@ -64,6 +65,31 @@ func TestReadSecrets(t *testing.T) {
 	}
 	if _, err := json.Marshal(acme); err == nil {
 		t.Error("secrets are serialised")
+	}
+}
+
+func texts(secrets [][]byte) (out []string) {
+	for _, s := range secrets {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+func TestWebhookSecrets(t *testing.T) {
+	good := "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)) + "\n"
+	file := secretFiles(t, map[string]string{
+		"short": "whsec_aHVudGVyMg==\n", "second": good + "whsec_hunter2\n", "three": strings.Repeat(good, 3), "four": strings.Repeat(good, 4),
+	})
+	for name, want := range map[string]string{"three": "", "short": "is no secret of Standard Webhooks", "second": "is no secret of Standard Webhooks", "four": "has more than 3 secrets"} {
+		cfg := Defaults()
+		cfg.Services = []ServiceConfig{{ID: "acme", Webhook: WebhookConfig{SecretFile: file(name)}}}
+		s, err := cfg.ReadSecrets()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) || strings.Contains(fmt.Sprint(err), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && len(s.Services["acme"].WebhookSecrets) != 3 {
+			t.Errorf("%s: %d secrets", name, len(s.Services["acme"].WebhookSecrets))
+		}
 	}
 }
 
@@ -116,8 +142,8 @@ func TestWeakSecretsAreUsedWithAWarning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if acme := s.Services["acme"]; string(acme.Secret) != "hunter2" || string(acme.WebhookSecret) != "hunter2hunter2h" {
-		t.Errorf("acme: %q, %q", acme.Secret, acme.WebhookSecret)
+	if acme := s.Services["acme"]; string(acme.Secret) != "hunter2" || !slices.Equal(texts(acme.WebhookSecrets), []string{"hunter2hunter2h"}) {
+		t.Errorf("acme: %q, %q", acme.Secret, acme.WebhookSecrets)
 	}
 	all := strings.Join(s.Warnings, "\n")
 	if len(s.Warnings) != 2 || !strings.Contains(all, "service acme: the secret in the file named by secretFile is") || !strings.Contains(all, "named by webhook.secretFile") {

@@ -277,9 +277,9 @@ type TextsConfig struct {
 
 // WebhookConfig is where a service gets its events.
 type WebhookConfig struct {
-	// https URL; empty: none.
+	// https URL that is told how the sessions and operations of the service end. Empty: nobody is.
 	URL string `koanf:"url"`
-	// File holding the secret events are signed with (fewer than 16 bytes give a warning); needed with `url`.
+	// File holding the secret events are signed with, as Standard Webhooks writes it (`whsec_` and 24 to 64 bytes in base64) or as it is (fewer than 16 bytes give a warning); one per line, up to three, and all sign; needed with `url`.
 	SecretFile string `koanf:"secretFile"`
 }
 

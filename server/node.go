@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"countersign/device"
 	"countersign/notify"
 	"countersign/notify/gateway"
+	"countersign/notify/webhook"
 	"countersign/oidc"
 	"countersign/operation"
 	"countersign/operation/form"
@@ -79,6 +81,7 @@ type Node struct {
 	provider   *oidc.Provider
 	oidc       http.Handler // the provider's
 	outbox     *notify.Outbox
+	hooks      *webhook.Hooks
 
 	started  atomic.Bool // Redis was reached, and the public listener serves
 	draining atomic.Bool
@@ -215,15 +218,7 @@ func (n *Node) wire() {
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
 		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Passkeys: n.passkeys, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
-	letters := &gateway.Gateway{URL: n.cfg.Message.URL, Secret: n.secrets.Message, Say: n.pages.Say, Now: n.store.Now}
-	couriers := n.provider.Couriers()
-	couriers[gateway.Kind] = letters.Request
-	n.outbox = notify.New(notify.Outbox{Store: n.store, Couriers: couriers, HTTP: notify.Client(n.cfg.Outgoing.Allow), Audit: recorder, Log: n.log, Now: n.store.Now})
-	n.provider.Outbox, letters.Outbox = n.outbox, n.outbox
-	if letters.URL != "" {
-		n.operations.Letters = letters
-	}
-	n.sessions.Ended = n.ended
+	n.tell(recorder)
 	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
 		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}
 	n.phones = &ws.Phones{Hub: n.hub}
@@ -231,6 +226,23 @@ func (n *Node) wire() {
 	n.bus.Phones, n.bus.Notices = n.phones, n.stomp
 	n.metrics.watch(n.hub.Count)
 	n.inspect()
+}
+
+// tell makes what other servers are told by, and has it told when something ends.
+func (n *Node) tell(recorder audit.Recorder) {
+	letters := &gateway.Gateway{URL: n.cfg.Message.URL, Secret: n.secrets.Message, Say: n.pages.Say, Now: n.store.Now}
+	n.hooks = &webhook.Hooks{Of: hooks(n.cfg, n.secrets), Sessions: n.sessions, Outcomes: n.store, Operations: n.operations, Log: n.log, Now: n.store.Now}
+	couriers := n.provider.Couriers()
+	couriers[gateway.Kind] = letters.Request
+	maps.Copy(couriers, n.hooks.Couriers())
+	n.outbox = notify.New(notify.Outbox{Store: n.store, Couriers: couriers, Patient: []notify.Kind{webhook.SessionKind, webhook.OperationKind},
+		HTTP: notify.Client(n.cfg.Outgoing.Allow), Audit: recorder, Log: n.log, Now: n.store.Now})
+	n.provider.Outbox, letters.Outbox, n.hooks.Outbox = n.outbox, n.outbox, n.outbox
+	if letters.URL != "" {
+		n.operations.Letters = letters
+	}
+	n.sessions.Herald, n.operations.Herald = n.hooks, n.hooks
+	n.sessions.Ended = n.ended
 }
 
 // assess has operations ask the risk hook, if there is one.
@@ -244,6 +256,7 @@ func (n *Node) assess() {
 
 // ended tells of a session that has ended those who may have started it.
 func (n *Node) ended(ctx context.Context, s session.Session) error {
+	n.hooks.SessionOver(ctx, s)
 	n.provider.Ended(ctx, s)
 	err := n.operations.Ended(ctx, s)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"countersign/device"
+	"countersign/notify/webhook"
 	"countersign/oidc"
 	"countersign/operation"
 	"countersign/session"
@@ -35,7 +36,7 @@ func party(s ServiceConfig, secret ServiceSecrets) session.RelyingParty {
 		ID: s.ID, Name: s.Name, Origins: s.Origins, Allowed: scopes(s.Scopes.Allowed), Default: scopes(s.Scopes.Default),
 		Required: scopes(s.Scopes.Required), MaskLast2: s.Mask == "last2", Pairwise: s.Subject == "pairwise", TokenTTL: s.TokenTTL,
 		RevealUnknown: s.RevealUnknown, RequireBinding: s.RequireBinding, AcceptV0: s.AcceptV0, ResponseKey: secret.ResponseKey,
-		ReturnURL: s.ReturnURL, LegacyAuthResult: s.LegacyAuthResult,
+		ReturnURL: s.ReturnURL, LegacyAuthResult: s.LegacyAuthResult, Webhook: s.Webhook.URL != "",
 	}
 	for _, m := range s.Modes {
 		p.Modes = append(p.Modes, session.Mode(m))
@@ -76,6 +77,17 @@ func clients(cfg Config, secrets Secrets) (out []oidc.Client) {
 			out = append(out, oidc.Client{ID: s.ID, RedirectURIs: s.RedirectURIs, Keys: secrets.Services[s.ID].ClientKeys,
 				RequirePAR: s.RequirePAR, RequireDPoP: s.RequireDPoP, Delivery: oidc.Delivery(s.CIBA.Delivery), NotificationURI: s.CIBA.NotificationURI,
 				PostLogoutRedirectURIs: s.PostLogoutRedirectURIs, BackchannelLogoutURI: s.BackchannelLogoutURI})
+		}
+	}
+	return out
+}
+
+// hooks are the webhooks of the services that have one.
+func hooks(cfg Config, secrets Secrets) map[string]webhook.Hook {
+	out := map[string]webhook.Hook{}
+	for _, s := range cfg.Services {
+		if s.Webhook.URL != "" {
+			out[s.ID] = webhook.Hook{URL: s.Webhook.URL, Secrets: secrets.Services[s.ID].WebhookSecrets}
 		}
 	}
 	return out

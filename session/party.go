@@ -36,6 +36,9 @@ type RelyingParty struct {
 	// DONE.
 	LegacyAuthResult bool
 
+	// Webhook: its back end is told how its sessions end.
+	Webhook bool
+
 	// ReturnURL is the service's page that shows its logins; empty: none.
 	ReturnURL string
 

@@ -29,6 +29,7 @@ type Service struct {
 	Idempotency Idempotency
 	Keys        Keys
 	Devices     *device.Registry
+	Herald      Herald // needed once a party has a webhook
 	Audit       audit.Recorder
 	Now         func() time.Time
 	// Inspect, if set, is told of each text whose signature was checked; for

@@ -118,7 +118,9 @@ type Session struct {
 	Silent bool
 	// For is the id of what a silent session was started for: an operation or,
 	// for a back end, a request of the provider.
-	For       string
+	For string
+	// Announced: the service's back end is told how it ends.
+	Announced bool
 	CreatedAt time.Time
 	ExpiresAt time.Time
 

@@ -62,6 +62,9 @@ func (svc *Service) begin(ctx context.Context, s Session) (Session, error) {
 	if err := svc.Store.Create(ctx, s); err != nil {
 		return Session{}, err
 	}
+	if err := svc.announce(ctx, s); err != nil {
+		return Session{}, err
+	}
 	return s, svc.Audit.Record(ctx, event)
 }
 
@@ -89,7 +92,7 @@ func (svc *Service) plan(st Start) (Session, error) {
 	s := Session{
 		ID: NewID(), Secret: svc.Secrets.Master.First(), Service: p.ID, ByService: st.Authenticated,
 		Scopes: scopes, Mode: mode, Challenge: st.Challenge, ClientNonce: st.ClientNonce,
-		Operation: st.Operation, Requester: st.Requester, Origin: st.Origin, Address: st.Address, Silent: st.Silent, For: st.For,
+		Operation: st.Operation, Requester: st.Requester, Origin: st.Origin, Address: st.Address, Silent: st.Silent, For: st.For, Announced: p.Webhook,
 		CreatedAt: now, ExpiresAt: ceilSecond(now.Add(svc.Lifetime)),
 	}
 	if !st.Until.IsZero() && st.Until.Before(s.ExpiresAt) {
@@ -204,7 +207,7 @@ func (svc *Service) first(ctx context.Context, key, now string, s Session) (Sess
 	if err == nil && first == s.ID {
 		return s, nil
 	}
-	if forget := svc.Store.Forget(ctx, s); forget != nil || err != nil {
+	if forget := svc.forget(ctx, s); forget != nil || err != nil {
 		return Session{}, errors.Join(err, forget)
 	}
 	return svc.again(ctx, first, body, now)

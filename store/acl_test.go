@@ -53,6 +53,7 @@ func TestDocumentedUser(t *testing.T) {
 	check(t, err)
 	wantSame(t, n, 1)
 	check(t, r.UncountCode(t.Context(), "tok_alice", operation.ByMessage))
+	check(t, r.HastenNotice(t.Context(), "none", r.Now(), r.Now()))
 	found := 0
 	check(t, r.Identities(t.Context(), func(device.Identity) error {
 		found++

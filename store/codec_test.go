@@ -44,7 +44,7 @@ func fullSession(t testing.TB) session.Session {
 		Challenge: "challenge", ClientNonce: "client nonce",
 		Operation: &session.Operation{Name: "transfer", Data: "100 € to bob", Form: json.RawMessage(`{"amount":"100"}`)},
 		Requester: &session.Requester{IP: "192.0.2.1", UserAgent: "Firefox on Linux", ByService: true},
-		Origin:    "https://bank.example", Address: "2001:db8::/64", Silent: true, For: "op_one", CreatedAt: at, ExpiresAt: at.Add(2 * time.Minute),
+		Origin:    "https://bank.example", Address: "2001:db8::/64", Silent: true, For: "op_one", Announced: true, CreatedAt: at, ExpiresAt: at.Add(2 * time.Minute),
 		State: session.Approved,
 		Claim: &session.Claim{Token: "tok_bob", Device: "dev_bob", DeviceName: "Bob's phone", Platform: "ios", Scan: "12:code",
 			Display: "Acme Bank\nasks", FirstSeen: true},
@@ -79,9 +79,11 @@ func fullIdentity(t testing.TB) device.Identity {
 // reading this one, and write a golden record of each.
 func TestGoldenRecords(t *testing.T) {
 	s, i := fullSession(t), fullIdentity(t)
-	heard, silent := s, s
+	owned := s
+	owned.Announced = false
+	heard, silent := owned, owned
 	heard.Silent, heard.For, silent.For = false, "", ""
-	for schema, s := range map[int]session.Session{sessionSchema: heard, silentSchema: silent, ownedSchema: s} {
+	for schema, s := range map[int]session.Session{sessionSchema: heard, silentSchema: silent, ownedSchema: owned, announcedSchema: s} {
 		goldenRecord(t, "session", schema, encodeSession(s), func(b []byte) {
 			got, err := decodeSession(b)
 			check(t, err)
@@ -184,7 +186,7 @@ func drawSession(rt *rapid.T) session.Session {
 	s := session.Session{
 		Secret: keyring.SecretID(rapid.Uint32().Draw(rt, "secret")), Service: text(rt), ByService: yes(rt), Asked: device.TokenID(text(rt)),
 		Scopes: drawScopes(rt), Required: drawScopes(rt), Mode: session.Mode(text(rt)), Challenge: text(rt), ClientNonce: text(rt),
-		Origin: text(rt), Address: text(rt), Silent: yes(rt), CreatedAt: drawTime(rt), ExpiresAt: drawTime(rt),
+		Origin: text(rt), Address: text(rt), Silent: yes(rt), Announced: yes(rt), CreatedAt: drawTime(rt), ExpiresAt: drawTime(rt),
 		State: session.State(rapid.Uint8().Draw(rt, "state")), Attempts: count(rt), BadSignatures: count(rt),
 		Period: rapid.Int64().Draw(rt, "period"), EndedAt: drawTime(rt), LastID: count(rt),
 	}
@@ -260,8 +262,9 @@ func TestCutRecords(t *testing.T) {
 	if _, err := decodeSession(append(record, 0)); err == nil {
 		t.Error("a session with a byte behind it is one")
 	}
-	other := append([]byte{ownedSchema + 1}, record[1:]...)
-	if _, err := decodeSession(other); err == nil {
-		t.Error("a session of another schema is read as one of this")
+	for _, schema := range [][]byte{{announcedSchema + 1}, {announcedSchema, announcedSchema}} {
+		if _, err := decodeSession(append(schema, record[len(schema):]...)); err == nil {
+			t.Errorf("a session of schema %v is read as one of this", schema)
+		}
 	}
 }

@@ -24,6 +24,10 @@ type keys struct{ prefix string }
 // session.resultTTL.
 func (k keys) session(id session.ID) string { return k.prefix + ":{" + string(id) + "}" }
 
+// outcome: string, how an announced session ended, sealed as it is told. PX: until
+// that is no longer tried; taken away when it was told.
+func (k keys) outcome(id session.ID) string { return k.session(id) + ":o" }
+
 // identity: string, version and sealed identity. No end.
 func (k keys) identity(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:i"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"countersign/notify"
+	"countersign/notify/webhook"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -46,13 +47,18 @@ func readNotice(x record) (notify.Notice, error) {
 // PutNotice implements notify.Store. On Redis Cluster the list and the record lie
 // in different slots, so the id is listed for a while later first: a node that
 // stops in between leaves an id without a record, which is taken off, or a notice
-// that is late. None is lost.
+// that is late. None is lost. What is due later than that is listed for when it is due
+// at once.
 func (st *Store) PutNotice(ctx context.Context, n notify.Notice, due time.Time) error {
 	before := redis.ZAddArgs{NX: n.Version == 1} // one that is kept already is not put off
-	if err := st.listNotice(ctx, before, n.ID, st.Now().Add(noticeSpare)); err != nil {
+	listed := st.Now().Add(noticeSpare)
+	if due.After(listed) {
+		listed = due
+	}
+	if err := st.listNotice(ctx, before, n.ID, listed); err != nil {
 		return err
 	}
-	if err := st.keepNotice(ctx, n); err != nil {
+	if err := st.keepNotice(ctx, n); err != nil || listed.Equal(due) {
 		return err
 	}
 	return st.listNotice(ctx, redis.ZAddArgs{}, n.ID, due)
@@ -69,6 +75,13 @@ func (st *Store) keepNotice(ctx context.Context, n notify.Notice) error {
 // DelayNotice implements notify.Store.
 func (st *Store) DelayNotice(ctx context.Context, id string, due time.Time) error {
 	return st.listNotice(ctx, redis.ZAddArgs{XX: true}, id, due)
+}
+
+// HastenNotice implements notify.Store.
+func (st *Store) HastenNotice(ctx context.Context, id string, due, to time.Time) error {
+	pipe := st.db.Pipeline()
+	hasten := st.scripts.hasten.queue(ctx, pipe, st.keys.notices(), id, due.UnixMilli(), to.UnixMilli())
+	return unavailable(st.settle(ctx, pipe, hasten))
 }
 
 func (st *Store) listNotice(ctx context.Context, how redis.ZAddArgs, id string, due time.Time) error {
@@ -125,6 +138,9 @@ func (st *Store) endNotice(ctx context.Context, id string) error {
 
 // DropNotice implements notify.Store.
 func (st *Store) DropNotice(ctx context.Context, n notify.Notice) error {
+	if n.Kind == webhook.SessionKind {
+		return st.dropOutcome(ctx, n)
+	}
 	settled := notify.Notice{ID: n.ID, Version: n.Version + 1, Kind: settledNotice, Until: n.Until}
 	if err := st.keepNotice(ctx, settled); err != nil && !errors.Is(err, notify.ErrKept) {
 		return err

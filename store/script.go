@@ -19,7 +19,7 @@ type script struct{ source, sha string }
 
 // scripts are all of them.
 type scripts struct {
-	swap, take, put, identity, limit, enlist, pending, wrong, guess, remember, reserve, once, heads, record, name, claim, register script
+	swap, take, put, identity, limit, enlist, pending, wrong, guess, remember, reserve, once, heads, record, name, claim, hasten, register script
 }
 
 func loadScripts() scripts {
@@ -27,13 +27,13 @@ func loadScripts() scripts {
 		swap: loadScript("swap"), take: loadScript("take"), put: loadScript("put"), identity: loadScript("identity"), limit: loadScript("limit"),
 		enlist: loadScript("enlist"), pending: loadScript("pending"), wrong: loadScript("wrong"), guess: loadScript("guess"),
 		remember: loadScript("remember"), reserve: loadScript("reserve"), once: loadScript("once"), heads: loadScript("heads"),
-		record: loadScript("record"), name: loadScript("name"), claim: loadScript("claim"), register: loadScript("register"),
+		record: loadScript("record"), name: loadScript("name"), claim: loadScript("claim"), hasten: loadScript("hasten"), register: loadScript("register"),
 	}
 }
 
 func (x scripts) all() []script {
 	return []script{x.swap, x.take, x.put, x.identity, x.limit, x.enlist, x.pending, x.wrong, x.guess, x.remember, x.reserve, x.once, x.heads,
-		x.record, x.name, x.claim, x.register}
+		x.record, x.name, x.claim, x.hasten, x.register}
 }
 
 func loadScript(name string) script {
@@ -48,7 +48,12 @@ func loadScript(name string) script {
 
 // queue puts a script into a pipeline.
 func (x script) queue(ctx context.Context, pipe redis.Pipeliner, key string, args ...any) *call {
-	c := &call{script: x, keys: []string{key}, args: args}
+	return x.queueKeys(ctx, pipe, []string{key}, args...)
+}
+
+// queueKeys is queue for a script of several keys, which share a hash tag.
+func (x script) queueKeys(ctx context.Context, pipe redis.Pipeliner, keys []string, args ...any) *call {
+	c := &call{script: x, keys: keys, args: args}
 	c.Cmd = pipe.EvalSha(ctx, x.sha, c.keys, args...)
 	return c
 }

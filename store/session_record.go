@@ -19,10 +19,18 @@ const (
 	ownedSchema  = 3
 )
 
+// announcedSchema stands before one of these and says that the session's end is to
+// be told. Nodes that have not heard of that do not read it, and so can end none
+// without keeping how it ended.
+const announcedSchema = 4
+
 // encodeSession writes a session but for its id and version, which its key and
 // head have.
 func encodeSession(s session.Session) []byte {
 	w := &writer{b: make([]byte, 0, 1024)}
+	if s.Announced {
+		w.uint(announcedSchema)
+	}
 	switch {
 	case s.For != "":
 		w.uint(ownedSchema)
@@ -71,7 +79,11 @@ func encodeSession(s session.Session) []byte {
 // decodeSession is the inverse of encodeSession.
 func decodeSession(b []byte) (s session.Session, err error) {
 	r := &reader{b: b}
-	switch r.uint() {
+	schema := r.uint()
+	if schema == announcedSchema {
+		s.Announced, schema = true, r.uint()
+	}
+	switch schema {
 	case sessionSchema:
 	case silentSchema:
 		s.Silent = true

@@ -179,8 +179,15 @@ func (st *Store) Swap(ctx context.Context, old, next session.Session, e session.
 	body, ttl := st.sealSession(next)
 	version := strconv.FormatUint(next.Version, 10)
 	pipe := st.db.Pipeline()
-	swap := st.scripts.swap.queue(ctx, pipe, st.keys.session(next.ID), strconv.FormatUint(old.Version, 10), version, body, ttl,
-		st.keys.node(""), changeHint(next.ID, next.Version))
+	names, args := []string{st.keys.session(next.ID)}, []any{strconv.FormatUint(old.Version, 10), version, body, ttl, st.keys.node(""), changeHint(next.ID, next.Version)}
+	if next.Announced && !next.State.Open() {
+		name, args2, err := st.outcomeOf(next)
+		if err != nil {
+			return err
+		}
+		names, args = append(names, name), append(args, args2...)
+	}
+	swap := st.scripts.swap.queueKeys(ctx, pipe, names, args...)
 	calls := append([]*call{swap}, st.queueEffects(ctx, pipe, next, e)...)
 	if err := st.settle(ctx, pipe, calls...); err != nil {
 		return unavailable(err)
