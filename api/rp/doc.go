@@ -35,4 +35,7 @@
 //
 // A site whose users log in by OpenID Connect, with whatever library, can be told
 // when one of them logs out elsewhere: [Verifier.LogoutHandler].
+//
+// A back end that is told how its sessions and operations end, by a webhook, reads that
+// with [Webhook.Handler]. It is a reason to ask, and no proof.
 package rp

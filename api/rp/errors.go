@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Why a token is not accepted. [Verifier.Verify] returns one of these, perhaps
-// with a detail; none repeats anything of the token.
+// Why a token is not accepted, or an event. [Verifier.Verify] and [Webhook.Parse] return
+// one of these, perhaps with a detail; none repeats anything of the token.
 var (
 	// ErrMalformed: no JWT in the compact form of RFC 7515 §7.1, or a claim that
 	// every token has is missing or of another type.
@@ -16,7 +16,8 @@ var (
 	ErrType = errors.New("rp: another type of token")
 	// ErrKey: the key it names is not among the issuer's.
 	ErrKey = errors.New("rp: unknown key")
-	// ErrSignature: not signed with ES256 by the key it names.
+	// ErrSignature: not signed with ES256 by the key it names, or with no secret of the
+	// webhook.
 	ErrSignature = errors.New("rp: wrong signature")
 	// ErrIssuer: of another issuer.
 	ErrIssuer = errors.New("rp: wrong issuer")
