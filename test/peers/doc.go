@@ -1,6 +1,6 @@
 // Package peers has the server judged by clients that nobody here wrote: the
 // OpenID Provider by the libraries openid-client and oauth4webapi, the notices of
-// operations by @stomp/stompjs. They run in Node, against two nodes that share a
+// operations by @stomp/stompjs, and the events for back ends by standardwebhooks. They run in Node, against two nodes that share a
 // real Redis behind a proxy that sends requests to them in turn.
 //
 // A judge is a script of Node (judges_test.go lists them) with stories that each

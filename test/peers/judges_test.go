@@ -14,6 +14,9 @@ func TestOpenIDClientLogout(t *testing.T) { hear(t, "openid-client-logout.mjs") 
 // Its lower half holds every single answer against its specification.
 func TestOAuth4WebAPI(t *testing.T) { hear(t, "oauth4webapi.mjs") }
 
+// The library of Standard Webhooks' own authors verifies what back ends are told.
+func TestStandardWebhooks(t *testing.T) { hear(t, "standardwebhooks.mjs") }
+
 // The STOMP library of most pages listens at one node, while the phone is at the
 // other.
 func TestStompJS(t *testing.T) { hear(t, "stompjs.mjs") }

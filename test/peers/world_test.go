@@ -19,6 +19,7 @@ import (
 	"sync"
 	"testing"
 
+	"countersign/notify"
 	"countersign/server"
 	"countersign/test/rig"
 )
@@ -48,6 +49,9 @@ type client struct {
 	Logout   string `json:"logout,omitempty"` // where it is told of logouts
 	Pushes   bool   `json:"pushes,omitempty"` // it must push its requests
 	DPoP     bool   `json:"dpop,omitempty"`   // and bind its tokens to a key
+	Hook     string `json:"hook,omitempty"`   // where it is told how its sessions and operations end
+	// Signed are the secrets that this is signed with, as Standard Webhooks writes them.
+	Signed []string `json:"signed,omitempty"`
 }
 
 // A key is one that a client signs its assertions with.
@@ -84,6 +88,7 @@ func newWorldOf(t *testing.T, issuer string, more map[string]client) *world {
 		"fapi2":    {ID: "fapi2", Redirect: "https://fapi2.example/callback?two=1", Keys: newKeys(t), Pushes: true, DPoP: true, Ping: told + "/ping"},
 		"pairwise": {ID: "pair", Redirect: "https://pair.example/callback", Secret: rig.ShopSecret, Ping: told + "/ping", Logout: told + "/logout/pair"},
 		"told":     {ID: "told", Redirect: "https://told.example/callback", Secret: rig.ShopSecret, Bye: "https://told.example/bye?from=login", Logout: told + "/logout/told"},
+		"hooked":   {ID: "hooked", Redirect: "https://hooked.example/callback", Secret: rig.ShopSecret, Hook: told + "/hooks?tenant=1", Signed: newSigned(t)},
 	}}
 	for name, x := range more {
 		w.clients[name] = x
@@ -119,6 +124,7 @@ func (w *world) configure(c *server.Config) {
 		if name == "pairwise" {
 			s.Subject = "pairwise"
 		}
+		s.Webhook.URL = x.Hook
 		if x.Bye != "" {
 			s.PostLogoutRedirectURIs = []string{x.Bye}
 		}
@@ -148,10 +154,28 @@ func (w *world) secrets(s *server.Secrets) {
 			}
 			known.ClientKeys, _ = json.Marshal(set) // texts always have JSON
 		}
+		for _, text := range x.Signed {
+			secret, err := notify.ParseSecret(text)
+			if err != nil {
+				panic(err) // they were made here
+			}
+			known.WebhookSecrets = append(known.WebhookSecrets, secret)
+		}
 		if known.Secret != nil || known.ClientKeys != nil {
 			s.Services[x.ID] = known
 		}
 	}
+}
+
+// newSigned makes the secrets of a webhook: the one in use, and the one before it.
+func newSigned(t *testing.T) (out []string) {
+	t.Helper()
+	for range 2 {
+		secret := make([]byte, 32)
+		rand.Read(secret)
+		out = append(out, "whsec_"+base64.StdEncoding.EncodeToString(secret))
+	}
+	return out
 }
 
 // listen gives a socket that is open to whoever comes.
