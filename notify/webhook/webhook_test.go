@@ -6,7 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -108,6 +111,35 @@ func begun() session.Session {
 
 func grant() *session.Grant {
 	return &session.Grant{Subject: "sub_alice", TokenID: "jti_1", KeyID: "key"}
+}
+
+// The request of docs/protocol.md is one that is made here.
+func TestDocumentedEvent(t *testing.T) {
+	page, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := regexp.MustCompile(`(?s)webhook-id: (sess_\S+)\nwebhook-timestamp: (\d+)\nwebhook-signature: (\S+)\n\n(\S+)\n.*?(whsec_[^` + "`" + `]+)`).FindStringSubmatch(string(page))
+	if x == nil {
+		t.Fatal("the page has no event")
+	}
+	secret, err := notify.ParseSecret(x[5])
+	if err != nil {
+		t.Fatal(err)
+	}
+	seconds, err := strconv.ParseInt(x[2], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := session.Session{ID: "sess_AAECAwQFBgcICQoLDA0ODw", Service: "demo", State: session.Approved, EndedAt: time.Date(2026, 1, 1, 0, 0, 30, 0, time.UTC),
+		Grant: &session.Grant{Subject: "tok_EBESExQVFhcYGRobHB0eHw", TokenID: "EBESExQVFhcYGRobHB0eHw"}}
+	body, err := SessionEvent(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(body) != x[4] || sessionNotice(s).ID != x[1] || notify.Sign(secret, x[1], time.Unix(seconds, 0), body).Get("webhook-signature") != x[3] {
+		t.Errorf("the page has %q", x[1:])
+	}
 }
 
 // What an event says, and above all what it does not.

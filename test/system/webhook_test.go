@@ -15,6 +15,7 @@ import (
 	"countersign/device"
 	"countersign/server"
 	"countersign/session"
+	"countersign/test/redistest"
 	"countersign/test/rig"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,6 +58,7 @@ func (m told) event(t *testing.T) rp.Event {
 	if err != nil || m.head.Get("Content-Type") != "application/json" {
 		t.Fatalf("%v: %v %s", err, m.head, m.body)
 	}
+	rig.CheckNotice(t, "EndEvent", []byte(m.body))
 	return e
 }
 
@@ -146,6 +148,35 @@ func TestWebhookByTime(t *testing.T) {
 	if !r.Log.Contains(string(audit.SessionExpired)) {
 		t.Error("no audit event")
 	}
+}
+
+// On Redis Cluster the list, the notices and the sessions lie in slots of their own.
+func TestWebhookOnCluster(t *testing.T) {
+	t.Parallel()
+	back := newReceiver(t)
+	nodes := redistest.Cluster(t)
+	r := webhookRig(t, back.URL, func(c *server.Config) {
+		c.Redis.Mode, c.Redis.Addrs, c.Session.TTL = "cluster", redistest.Addrs(nodes...), 3*time.Second
+	})
+	phone := r.Phone(1)
+	var want []string
+	for i := range 6 { // so that some are in each
+		b := r.Browser(i % 2).Start(phone.Token)
+		want = append(want, b.Session.SessionID)
+		if i%2 == 0 {
+			cancel(t, b)
+		}
+	}
+	var got []string
+	for range want {
+		got = append(got, back.session(t).ID)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("told of %v, want %v", got, want)
+	}
+	back.quiet(t, r)
 }
 
 // The node that ended the session died before it could tell: how it ended is told
