@@ -181,7 +181,7 @@ func TestNoSecretInTheLog(t *testing.T) {
 		r.Send(0, http.MethodPost, "/auth/session/x/cancel", ``, "Authorization", rig.BasicAuth(rig.Shop, rig.ShopSecret))
 	}
 	page := r.Login(0)
-	_, secret["secret of a browser's operation"], _ = strings.Cut(page.Cookie, ".")
+	_, secret["secret of a browser's operation"], _ = strings.Cut(page.Cookie, "=")
 	secret["wsToken of an operation's session"] = page.Start(true).Session.WSToken
 	page.Put(`{`)
 	page.Send(operation.Cancel)
