@@ -10,6 +10,7 @@ import (
 
 	"countersign/device"
 	"countersign/session"
+	"countersign/web"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
@@ -58,10 +59,10 @@ func onlyFor(audience json.RawMessage, who string) bool {
 func (d *door) mend(a *answer, r *http.Request, x *exchange) {
 	switch {
 	case x.page != nil:
-		x.page.write(a)
+		d.notice(a, r, *x.page)
 	case x.path == pathAuthorize:
 		if a.status == http.StatusOK && strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-			formPost(a)
+			d.formPost(a, r)
 		}
 		responseType(a)
 	case x.path == pathBackchannel && a.status == http.StatusOK:
@@ -156,7 +157,7 @@ func (d *door) answerError(a *answer, r *http.Request, x *exchange, p problem) {
 	case p.Code == "unauthorized_client":
 		p.status = http.StatusBadRequest
 	}
-	d.refuse(a, x, p)
+	d.refuse(a, r, x, p)
 	if _, _, basic := r.BasicAuth(); basic && p.Code == "invalid_client" {
 		// That there were too many is told with the next one.
 		if err := d.Limiter.CountGuess(r.Context(), caller(r.Context())); err != nil && !errors.As(err, &limited) {
@@ -169,13 +170,13 @@ func (d *door) answerError(a *answer, r *http.Request, x *exchange, p problem) {
 }
 
 // refuse writes an error in the way of its endpoint.
-func (d *door) refuse(a *answer, x *exchange, p problem) {
+func (d *door) refuse(a *answer, r *http.Request, x *exchange, p problem) {
 	switch x.path {
 	case pathAuthorize:
-		(&page{status: p.status, title: "This login cannot begin", text: p.Text}).write(a)
+		d.notice(a, r, web.Notice{Status: p.status, Name: web.NoticeCannotBegin, Detail: p.Code + ": " + p.Text})
 		return
 	case pathEndSession:
-		(&page{status: p.status, title: "This logout cannot be finished", text: p.Text}).write(a)
+		d.notice(a, r, web.Notice{Status: p.status, Name: web.NoticeCannotLogOut, Detail: p.Code + ": " + p.Text})
 		return
 	}
 	if p.status == http.StatusServiceUnavailable {

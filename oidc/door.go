@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"countersign/device"
+	"countersign/web"
 )
 
 // door stands before the library: it refuses what must not reach it, and mends
@@ -30,7 +31,7 @@ type exchange struct {
 	untouched bool          // the request's record stays as it is
 	failed    error         // what the library must not hide
 	err       error         // what the library answered
-	page      *page         // shown instead of the library's answer
+	page      *web.Notice   // shown instead of the library's answer
 	after     time.Duration // how long a caller has to wait who asks too often
 	wishes    wishes        // what the library is not told
 	foreign   bool          // the request has a request_uri that is none of ours
@@ -68,7 +69,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if problem := d.admit(w, r, x); problem != nil {
-		d.refuse(a, x, *problem)
+		d.refuse(a, r, x, *problem)
 	} else if x.path == pathEndSession {
 		if err := d.endSession(a, r, x); err != nil {
 			d.failed(a, r, x, err)
@@ -123,7 +124,11 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	}
-	if err := r.ParseForm(); err != nil {
+	err := r.ParseForm()
+	if locales := r.Form.Get("ui_locales"); len(locales) <= 100 { // also of what is refused next
+		x.wishes.Locales = locales
+	}
+	if err != nil {
 		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 			return &problem{"invalid_request", "the body is too large", http.StatusRequestEntityTooLarge}
 		}

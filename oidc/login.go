@@ -10,6 +10,7 @@ import (
 	"countersign/device"
 	"countersign/operation"
 	"countersign/session"
+	"countersign/web"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
@@ -34,6 +35,7 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 	if err := l.x.wishes.put(as); err != nil {
 		return goidc.StatusFailure, err
 	}
+	l.x.wishes = wishesOf(as) // a page after this one is in the language that the request came with
 	var status goidc.Status
 	var err error
 	if id, ok := as.Store[operationName].(string); ok {
@@ -43,7 +45,7 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 	}
 	if limited := (device.LimitedError{}); errors.As(err, &limited) {
 		l.x.untouched, l.x.after = true, limited.After
-		l.x.show(http.StatusTooManyRequests, "Too many logins begin here", "Wait a minute, then go back to where you wanted to log in, and begin again.")
+		l.x.show(http.StatusTooManyRequests, web.NoticeTooManyBegun, "")
 		return goidc.StatusPending, nil
 	}
 	if known := (goidc.Error{}); err != nil && !errors.As(err, &known) {
@@ -200,11 +202,11 @@ func (l *login) resume(id operation.ID) (goidc.Status, error) {
 	switch {
 	case errors.Is(err, operation.ErrNotFound):
 		l.x.untouched = true // whoever asks, it is not for them to change the request
-		l.x.show(http.StatusForbidden, "Not for this browser", "This login was begun in another browser, or has ended. Go back to where you wanted to log in, and begin again.")
+		l.x.show(http.StatusForbidden, web.NoticeOtherBrowser, "")
 		return goidc.StatusPending, nil
 	case errors.Is(err, operation.ErrSpent):
 		l.x.untouched = true
-		l.x.show(http.StatusBadRequest, "This login has ended", "It was used already. Go back to where you wanted to log in, and begin again.")
+		l.x.show(http.StatusBadRequest, web.NoticeLoginEnded, "")
 		return goidc.StatusPending, nil
 	case err != nil:
 		return goidc.StatusFailure, err

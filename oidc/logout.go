@@ -44,18 +44,18 @@ func signOutNames() []string {
 func (d *door) endSession(a *answer, r *http.Request, x *exchange) error {
 	q, problem := d.readSignOut(r)
 	if problem != nil {
-		d.refuse(a, x, *problem)
+		d.refuse(a, r, x, *problem)
 		return nil
 	}
 	site, dest := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Sec-Fetch-Dest")
 	switch {
 	case site == "cross-site" && dest != "" && dest != "document":
-		d.refuse(a, x, problemText("A logout cannot be asked for in a frame of another site."))
+		d.refuse(a, r, x, problemText("A logout cannot be asked for in a frame of another site."))
 		return nil
 	case r.Method == http.MethodPost && (!r.PostForm.Has(sentFromHere) || site != "" && site != "same-origin"):
 		// A form of another site comes without our cookies (SameSite=Lax), and
 		// without them it would look as if nobody was logged in.
-		sendOn(a, "Log out", d.Issuer+pathEndSession, fields(r, sentFromHere, "here"))
+		d.notice(a, r, web.Notice{Status: http.StatusOK, Name: web.NoticeSendLogout, Action: d.Issuer + pathEndSession, Fields: fields(r, sentFromHere, "here")})
 		return nil
 	}
 	l, secret, err := d.cookieLogin(r)
@@ -150,13 +150,6 @@ func fields(r *http.Request, more ...string) (out []web.Field) {
 		out = append(out, web.Field{Name: more[i], Value: more[i+1]})
 	}
 	return out
-}
-
-// pageRequest is a request as the pages read it, whose language is in the query.
-func pageRequest(r *http.Request) *http.Request {
-	x := r.Clone(r.Context())
-	x.URL.RawQuery = url.Values{"ui_locales": {r.Form.Get("ui_locales")}}.Encode()
-	return x
 }
 
 const confirmationLabel = "countersign-logout-v1"

@@ -59,6 +59,7 @@ type Provider struct {
 	Limiter  Limiter
 	Pages    interface {
 		SignOut(w http.ResponseWriter, r *http.Request, s web.SignOut) error
+		Notice(w http.ResponseWriter, r *http.Request, n web.Notice) error
 	}
 	// Outbox tells clients what they want to know.
 	Outbox interface {

@@ -119,9 +119,6 @@ func (d *door) strict(r *http.Request, x *exchange) *problem {
 		d.Log.WarnContext(r.Context(), "oidc: a redirect_uri is not written as any is registered", "client", clip(id), "parsed", clip(withoutQuery(uri)), "registered", withoutQueries(c.RedirectURIs))
 		return &problem{"invalid_request", "the redirect_uri is not registered", http.StatusBadRequest}
 	}
-	if locales := r.Form.Get("ui_locales"); len(locales) <= 100 {
-		x.wishes.Locales = locales
-	}
 	token := r.Form.Get("id_token_hint")
 	if token == "" {
 		return nil

@@ -70,8 +70,21 @@ type view struct {
 	Issuer, Service, Name, Demo           string
 	Text, Warning, ReturnURL, Operation   string
 	Monogram, Sign                        string
+	Detail, ForDevelopers                 string
 	Approval, EndsHere                    bool
+	Form                                  *form
+	Inline                                template.JS
 }
+
+// form is one that a card ends with.
+type form struct {
+	Action  string
+	Fields  []Field
+	Buttons []button
+}
+
+// button sends a form, with the user's choice if there are several.
+type button struct{ Choice, Class, Text string }
 
 // policy is every page's: what it loads comes from here, it speaks to this server
 // alone, and nobody frames it. Pictures may be made by the page itself, and the

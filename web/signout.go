@@ -1,7 +1,6 @@
 package web
 
 import (
-	"html/template"
 	"net/http"
 	"strings"
 	"unicode"
@@ -30,14 +29,6 @@ const (
 	SignOutStayed                     // the user did not mean it
 )
 
-// signOutView is what its template shows.
-type signOutView struct {
-	view
-	Action  template.URL // the server's own
-	Fields  []Field
-	Yes, No string
-}
-
 // The signs of a card, as the element draws them.
 const (
 	signYes  = "yes"
@@ -51,10 +42,10 @@ func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request, s SignOut) error
 	v, t := p.view(r, "")
 	v.Name, v.Logo, v.BrandStyle = p.o.Brands[s.Service].Name, p.Logo(s.Service), p.brandStyle(s.Service)
 	v.Monogram = monogram(v.Name)
-	out := signOutView{Fields: s.Fields, Action: template.URL(s.Action), Yes: t["signOutYes"], No: t["signOutNo"]} //nolint:gosec // an address of this server
 	switch s.Stage {
 	case SignOutAsk:
 		v.Title, v.Text = t["signOutTitle"], t["signOutText"]
+		v.Form = &form{s.Action, s.Fields, []button{{"yes", "primary", t["signOutYes"]}, {"no", "secondary", t["signOutNo"]}}}
 		if v.Name != "" {
 			v.Text = t.say("signOutAsked", "service", isolate(v.Name, v.Dir)) + " " + v.Text
 		}
@@ -63,8 +54,7 @@ func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request, s SignOut) error
 	case SignOutStayed:
 		v.Sign, v.Title, v.Text = signNote, t["stayedTitle"], t["stayedText"]
 	}
-	out.view = v
-	return p.write(w, http.StatusOK, "signout.html", out, strings.Replace(policy, "form-action 'none'; ", "", 1))
+	return p.write(w, http.StatusOK, "notice.html", v, strings.Replace(policy, "form-action 'none'; ", "", 1))
 }
 
 // monogram stands in for a logo.
