@@ -56,10 +56,11 @@
   globalThis.look = {
     /** Waits until nothing fades or moves any more but what never ends. */
     still: async () => {
-      const under = [...roots(document)].flatMap((root) => root.getAnimations()).filter((a) => a.effect.getComputedTiming().iterations !== Infinity);
-      const settled = Promise.allSettled(under.map((a) => a.finished)).then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-      // A page that is not painted has no frames, and then nothing moves on it.
+      const moving = () => [...roots(document)].flatMap((root) => root.getAnimations()).filter((a) => a.effect.getComputedTiming().iterations !== Infinity);
+      const settled = Promise.allSettled(moving().map((a) => a.finished)).then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      // A page that is not painted has no frames: what moves on it does not come to its end.
       await Promise.race([settled, new Promise((done) => setTimeout(done, 1000))]);
+      for (const a of moving()) a.finish();
     },
     find,
     text: () => text(document.body).replace(/[ \t\u00a0\u2066-\u2069]+/g, ' ').replace(/\s*\n\s*/g, '\n').trim(),

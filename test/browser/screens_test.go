@@ -2,6 +2,7 @@ package browser
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -33,11 +34,31 @@ var variants = []variant{
 // folder is where the pictures are kept.
 var folder = filepath.Join("..", "..", "docs", "screens")
 
-// translated says whether a screen speaks the user's language: the app and the bank
-// speak English alone.
-func translated(name string) bool {
-	return slices.Contains(slices.Concat(states, operationStops, approvalStops, logoutStops), name)
+// A group is screens of which there are pictures in the same variants.
+type group struct {
+	title    string
+	names    []string
+	variants []variant
 }
+
+// groups are all. The app and the bank speak English alone; of what differs by its
+// words, there is how it looks by day and by night.
+func groups() []group {
+	shades, english := variants[:2], variants[:3]
+	return []group{
+		{"Login page", states, variants},
+		{"Login page of an OpenID Connect request", operationStops, variants},
+		{"Page of an operation of a back end", approvalStops, variants},
+		{"Methods beside a phone", methodStops, shades},
+		{"Pages of the OpenID Provider", noticeStops(), shades},
+		{"Logout", logoutStops, variants},
+		{"Authenticator", appStops, english},
+		{"Demo bank", bankStops, english},
+	}
+}
+
+// file is where a picture is kept.
+func (v variant) file(name string) string { return name + "-" + v.name + ".png" }
 
 // Every screen is kept as a picture in every variant, for people to look at; with
 // -update the pictures are taken anew.
@@ -51,9 +72,6 @@ func TestScreens(t *testing.T) {
 	c := newParty(t, listed)
 	w := c.World
 	s.World = w
-	if err := os.RemoveAll(folder); err != nil {
-		t.Fatal(err)
-	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +96,10 @@ func TestScreens(t *testing.T) {
 	}
 	r.run()
 	loginPictures(c, s)
+	noticePictures(t)
+	t.Run("methods", func(t *testing.T) { // whose world is another
+		t.Run("shades", func(t *testing.T) { newTrial(t, "en", shades).run() })
+	})
 	writeIndex(t)
 	checkPictures(t)
 }
@@ -103,16 +125,37 @@ func loginPictures(c *party, s *shop) {
 	}
 }
 
-func checkPictures(t *testing.T) {
+// shades takes a screen's pictures by day and by night.
+func shades(name string, b *tab) {
+	for _, v := range variants[:2] {
+		b.size(v.width, 600, 1).media(v.media)
+		b.picture(name, v)
+	}
+	b.media()
+	b.wide()
+}
+
+func noticePictures(t *testing.T) {
 	t.Helper()
-	want := []string{"README.md"}
-	for _, v := range variants {
-		for _, name := range slices.Concat(states, operationStops, approvalStops, logoutStops, appStops, bankStops) {
-			if v.query == "" || translated(name) {
-				want = append(want, name+"-"+v.name+".png")
+	newBoard(t).run(newProfile(t).open("about:blank"), "en", shades)
+}
+
+// files are all that the folder has.
+func files() []string {
+	all := []string{"README.md"}
+	for _, g := range groups() {
+		for _, name := range g.names {
+			for _, v := range g.variants {
+				all = append(all, v.file(name))
 			}
 		}
 	}
+	return all
+}
+
+func checkPictures(t *testing.T) {
+	t.Helper()
+	want := files()
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		t.Fatalf("%v; take the pictures with go test ./test/browser -run Screens -update", err)
@@ -129,7 +172,7 @@ func checkPictures(t *testing.T) {
 	}
 }
 
-// picture keeps the whole page as a picture.
+// picture keeps the whole page as a picture, unless it looks as the one that is kept.
 func (b *tab) picture(name string, v variant) {
 	b.t.Helper()
 	// In a window as high as the page; in that the page may be another height.
@@ -139,19 +182,49 @@ func (b *tab) picture(name string, v variant) {
 		eval[chromedp.Void](b, "look.still()")
 		height = max(600, eval[int64](b, "document.documentElement.scrollHeight"))
 	}
-	if err := os.WriteFile(filepath.Join(folder, name+"-"+v.name+".png"), small(b.t, b.shot()), 0o600); err != nil {
+	m, err := png.Decode(bytes.NewReader(b.shot()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	file := filepath.Join(folder, v.file(name))
+	if old, err := os.ReadFile(file); err == nil && alike(old, m) {
+		return
+	}
+	if err := os.WriteFile(file, small(b.t, m), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
+// alike says whether a file is the picture but for the colours that small leaves out.
+func alike(file []byte, m image.Image) bool {
+	old, err := png.Decode(bytes.NewReader(file))
+	if err != nil || old.Bounds() != m.Bounds() {
+		return false
+	}
+	for y := m.Bounds().Min.Y; y < m.Bounds().Max.Y; y++ {
+		for x := m.Bounds().Min.X; x < m.Bounds().Max.X; x++ {
+			if distance(old.At(x, y), m.At(x, y)) > 150 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// distance is how far colours are apart, at most 765.
+func distance(a, b color.Color) (sum int) {
+	r, g, u, _ := a.RGBA()
+	s, h, v, _ := b.RGBA()
+	for _, d := range []int{int(r>>8) - int(s>>8), int(g>>8) - int(h>>8), int(u>>8) - int(v>>8)} {
+		sum += max(d, -d)
+	}
+	return sum
+}
+
 // small writes a picture with a palette of at most 256 colours: what our pages
 // are painted with, and the edges of their letters, is not many more.
-func small(t testing.TB, shot []byte) []byte {
+func small(t testing.TB, m image.Image) []byte {
 	t.Helper()
-	m, err := png.Decode(bytes.NewReader(shot))
-	if err != nil {
-		t.Fatal(err)
-	}
 	out := image.NewPaletted(m.Bounds(), paletteOf(m))
 	index := map[color.Color]uint8{}
 	for y := m.Bounds().Min.Y; y < m.Bounds().Max.Y; y++ {
@@ -185,33 +258,44 @@ func paletteOf(m image.Image) color.Palette {
 	for c := range count {
 		colours = append(colours, c)
 	}
-	slices.SortFunc(colours, func(a, b color.Color) int { return count[b] - count[a] })
+	// Of colours that are as common, always the same: else every picture would change every time.
+	slices.SortFunc(colours, func(a, b color.Color) int {
+		return cmp.Or(count[b]-count[a], cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)))
+	})
 	return colours[:min(len(colours), 256)]
 }
 
-// writeIndex lists the pictures.
+// writeIndex lists the pictures, and removes those of screens that there were.
 func writeIndex(t *testing.T) {
 	t.Helper()
 	var text strings.Builder
-	text.WriteString("# Screens\n\nWhat people see, as a browser paints it: every state of the login page, of the one that an OpenID Connect request leads to,\n" +
-		"of the one by which a back end has something approved, every page of a logout, every screen of the authenticator and every page of the demo bank. The browser tests take these pictures (`go test ./test/browser -run Screens -update`); look at them after every change of a page.\n" +
-		"Narrow is a window of 320 pixels, which is also one of 640 at 200 %.\n")
-	for _, part := range []struct {
-		title string
-		names []string
-	}{{"Login page", states}, {"Login page of an OpenID Connect request", operationStops}, {"Page of an operation of a back end", approvalStops}, {"Logout", logoutStops}, {"Authenticator", appStops}, {"Demo bank", bankStops}} {
-		fmt.Fprintf(&text, "\n## %s\n\n| screen | pictures |\n|---|---|\n", part.title)
-		for _, name := range part.names {
+	text.WriteString("# Screens\n\nWhat people see, as a browser paints it, state by state. The browser tests take these pictures (`go test ./test/browser -run Screens -update`,\n" +
+		"which leaves alone what looks as before); look at them after every change of a page. Narrow is a window of 320 pixels, which is also one of 640 at 200 %.\n\n" +
+		"Not everything has a picture: of several complaints in one place there is one, and the methods beside a phone and the provider's own pages are shown in\n" +
+		"English and in a wide window. The tests look at those in the other widths and languages too.\n")
+	for _, g := range groups() {
+		fmt.Fprintf(&text, "\n## %s\n\n| screen | pictures |\n|---|---|\n", g.title)
+		for _, name := range g.names {
 			var links []string
-			for _, v := range variants {
-				if v.query == "" || translated(name) {
-					links = append(links, fmt.Sprintf("[%s](%s-%[1]s.png)", v.name, name))
-				}
+			for _, v := range g.variants {
+				links = append(links, fmt.Sprintf("[%s](%s)", v.name, v.file(name)))
 			}
 			fmt.Fprintf(&text, "| %s | %s |\n", name, strings.Join(links, " · "))
 		}
 	}
 	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := files()
+	for _, e := range entries {
+		if !slices.Contains(known, e.Name()) {
+			if err := os.Remove(filepath.Join(folder, e.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

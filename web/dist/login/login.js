@@ -122,6 +122,7 @@ button, a.primary, a.secondary {
 .quiet { background: transparent; color: var(--_text); border-color: transparent; text-decoration: underline; text-underline-offset: .2em; text-decoration-thickness: 1px; padding-inline: .75rem; margin-inline: auto -.75rem; }
 .secondary:hover, .quiet:hover, summary:hover { background: var(--_soft); }
 button:disabled { background: var(--_soft); color: var(--_muted); border-color: var(--_line); cursor: default; }
+.quiet:disabled { background: transparent; border-color: transparent; text-decoration: none; }
 :focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
 
 .message-panel { text-align: center; }
