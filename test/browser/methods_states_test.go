@@ -15,7 +15,7 @@ import (
 
 // methodStops are where a trial stops, in order.
 var methodStops = []string{"method-message", "method-message-wrong", "method-offline", "method-passkey", "method-passkey-add", "method-passkey-who",
-	"method-passkey-unused", "method-consent", "method-consent-missing"}
+	"method-passkey-learns", "method-passkey-unused", "method-consent", "method-consent-missing"}
 
 // newTrial starts the system with a shop that tries every method beside a phone, and
 // a client whose users may log in by a passkey. Nobody reads the messages.
@@ -112,6 +112,9 @@ func (m *trial) passkeys() {
 	m.at("method-passkey-who")
 	keys.knowsUser(false)
 	m.page.click(action("passkey"))
+	m.page.see(words(m.s.t, m.lang)("passkeyHelp")) // below what the client will learn, which no phone shows
+	m.at("method-passkey-learns")
+	m.page.click(action("use"))
 	m.page.seeElement(part("message-failed"))
 	m.at("method-passkey-unused")
 }
