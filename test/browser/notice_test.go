@@ -44,7 +44,7 @@ func (d *board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	n := web.Notice{Name: web.NoticeName(strings.TrimPrefix(path, "provider-")), Status: http.StatusOK}
-	switch n.Name {
+	switch n.Name { //nolint:exhaustive // the others have words alone
 	case web.NoticeCannotBegin, web.NoticeCannotLogOut:
 		n.Detail = "invalid_request: the address is not registered"
 	case web.NoticeBackToSite, web.NoticeSendLogout:
