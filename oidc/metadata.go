@@ -6,6 +6,7 @@ import (
 	"countersign/device"
 	"countersign/operation"
 	"countersign/session"
+	"countersign/web"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
@@ -36,11 +37,15 @@ type Metadata struct {
 	TokenEndpointAuthSigningAlgValuesSupported []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionEndpointAuthMethodsSupported  []string `json:"introspection_endpoint_auth_methods_supported"`
 	RevocationEndpointAuthMethodsSupported     []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionEndpointAuthSigningAlgs       []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	RevocationEndpointAuthSigningAlgs          []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	DPoPSigningAlgValuesSupported              []string `json:"dpop_signing_alg_values_supported"`
 	CodeChallengeMethodsSupported              []string `json:"code_challenge_methods_supported"`
 	ScopesSupported                            []string `json:"scopes_supported"`
 	ClaimsSupported                            []string `json:"claims_supported"`
 	ACRValuesSupported                         []string `json:"acr_values_supported"`
+	DisplayValuesSupported                     []string `json:"display_values_supported"`
+	UILocalesSupported                         []string `json:"ui_locales_supported"`
 	PromptValuesSupported                      []string `json:"prompt_values_supported"`
 	ClaimsParameterSupported                   bool     `json:"claims_parameter_supported"`
 	RequestParameterSupported                  bool     `json:"request_parameter_supported"`
@@ -52,6 +57,9 @@ type Metadata struct {
 func acrs() []string {
 	return []string{session.Typed, session.Scanned, session.Compared, session.SameDevice, operation.MessageACR, operation.Offline, operation.PasskeyACR}
 }
+
+// displays are those that clients may name: there is one page, which fits each.
+func displays() []string { return []string{"page", "popup", "touch", "wap"} }
 
 // Metadata tells clients what there is.
 func (p *Provider) Metadata() Metadata {
@@ -67,10 +75,12 @@ func (p *Provider) Metadata() Metadata {
 		GrantTypesSupported: []string{"authorization_code", "refresh_token", string(goidc.GrantCIBA)}, SubjectTypesSupported: []string{"public"},
 		IDTokenSigningAlgValuesSupported: []string{"ES256"}, TokenEndpointAuthMethodsSupported: append([]string{"none"}, methods...),
 		TokenEndpointAuthSigningAlgValuesSupported: algs, IntrospectionEndpointAuthMethodsSupported: methods,
+		IntrospectionEndpointAuthSigningAlgs: algs, RevocationEndpointAuthSigningAlgs: algs, // RFC 8414 §2: a must beside private_key_jwt
 		RevocationEndpointAuthMethodsSupported: append([]string{"none"}, methods...), DPoPSigningAlgValuesSupported: []string{"ES256"},
 		CodeChallengeMethodsSupported: []string{"S256"}, ScopesSupported: scopesSupported(),
-		ClaimsSupported:       append(strings.Fields("iss sub aud iat exp jti sid nonce auth_time amr acr phone_number"), device.ClaimNames()...),
-		ACRValuesSupported:    acrs(),
+		ClaimsSupported:        append(strings.Fields("iss sub aud iat exp jti sid nonce auth_time amr acr phone_number"), device.ClaimNames()...),
+		ACRValuesSupported:     acrs(),
+		DisplayValuesSupported: displays(), UILocalesSupported: web.Languages(),
 		PromptValuesSupported: []string{"none", "login", "consent", "select_account"}, AuthorizationResponseIssParameterSupported: true,
 	}
 	if p.Pairwise {

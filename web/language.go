@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -12,6 +13,9 @@ import (
 // Languages are those of the login page, the first being what everybody gets
 // who understands none of them.
 var languages = []string{"en", "de", "sv", "cs", "fr", "es", "ar"}
+
+// Languages are those of the pages, as BCP 47 tags.
+func Languages() []string { return slices.Clone(languages) }
 
 // rightToLeft are those written so.
 var rightToLeft = map[string]bool{"ar": true}

@@ -260,7 +260,10 @@ func TestOIDCOffersNothingElse(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.get(r.Issuer+"/.well-known/openid-configuration").body), &tells); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]any{"response_types_supported": {"code"}, "response_modes_supported": {"query", "form_post"}, "code_challenge_methods_supported": {"S256"}} {
+	for name, want := range map[string][]any{"response_types_supported": {"code"}, "response_modes_supported": {"query", "form_post"}, "code_challenge_methods_supported": {"S256"},
+		// Where private_key_jwt is taken, a must (RFC 8414 §2).
+		"revocation_endpoint_auth_signing_alg_values_supported": {"ES256", "RS256", "PS256"}, "introspection_endpoint_auth_signing_alg_values_supported": {"ES256", "RS256", "PS256"},
+		"token_endpoint_auth_signing_alg_values_supported": {"ES256", "RS256", "PS256"}, "ui_locales_supported": {"en", "de", "sv", "cs", "fr", "es", "ar"}} {
 		if got, ok := tells[name].([]any); !ok || !slices.Equal(got, want) {
 			t.Errorf("%s: %v", name, tells[name])
 		}
