@@ -62,9 +62,9 @@ func (d *door) mend(a *answer, r *http.Request, x *exchange) {
 		d.notice(a, r, *x.page)
 	case x.path == pathAuthorize:
 		if a.status == http.StatusOK && strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-			d.formPost(a, r)
+			d.formPost(a, r, x)
 		}
-		responseType(a)
+		redirected(a, x)
 	case x.path == pathBackchannel && a.status == http.StatusOK:
 		withCode(a, x.code)
 	case a.status >= http.StatusBadRequest:
@@ -75,20 +75,24 @@ func (d *door) mend(a *answer, r *http.Request, x *exchange) {
 	}
 }
 
-// responseType gives the error of a response_type that there is not the code it
-// has (RFC 6749 §4.1.2.1), in the query or, where such a one is answered, the
-// fragment.
-func responseType(a *answer) {
+// redirected mends the error that a browser carries to a client, in the query or,
+// where one of a response_type there is not is answered, the fragment.
+func redirected(a *answer, x *exchange) {
 	u, err := url.Parse(a.header.Get("Location"))
 	if err != nil {
 		return
 	}
 	for _, part := range []*string{&u.RawQuery, &u.Fragment} {
 		v, err := url.ParseQuery(*part)
-		if err != nil || v.Get("error") != "invalid_request" || v.Get("error_description") != "invalid response_type" {
+		if err != nil || !v.Has("error") || !v.Has("error_description") {
 			continue
 		}
-		v.Set("error", "unsupported_response_type")
+		code, text := x.told(v.Get("error"), v.Get("error_description"))
+		if code == v.Get("error") && text == v.Get("error_description") {
+			continue
+		}
+		v.Set("error", code)
+		v.Set("error_description", text)
 		if part == &u.RawQuery {
 			u.RawQuery = v.Encode()
 			a.header.Set("Location", u.String())
@@ -97,6 +101,15 @@ func responseType(a *answer) {
 		before, _, _ := strings.Cut(a.header.Get("Location"), "#")
 		a.header.Set("Location", before+"#"+v.Encode())
 	}
+}
+
+// told is what a client is told of an error at the authorization endpoint. That of a
+// response_type that there is not has a code of its own (RFC 6749 §4.1.2.1).
+func (x *exchange) told(code, text string) (mendedCode, mendedText string) {
+	if code == "invalid_request" && text == "invalid response_type" {
+		return "unsupported_response_type", "response_type must be code"
+	}
+	return code, x.reason(text)
 }
 
 // withCode adds to the answer to a CIBA request the code that the client shows,
@@ -143,7 +156,7 @@ func (d *door) answerError(a *answer, r *http.Request, x *exchange, p problem) {
 		a.json(http.StatusOK, map[string]bool{"active": false}) // RFC 7662 §2.2: another's token is none
 		return
 	case aboutProof && p.Code != "invalid_client":
-		p = problem{"invalid_dpop_proof", "", http.StatusBadRequest}
+		p = problem{"invalid_dpop_proof", x.reason(p.Text), http.StatusBadRequest}
 	case x.path == pathUserinfo && p.Code == "access_denied":
 		p = problem{"insufficient_scope", "", http.StatusForbidden}
 	case x.path == pathUserinfo:
@@ -153,9 +166,12 @@ func (d *door) answerError(a *answer, r *http.Request, x *exchange, p problem) {
 	case x.path == pathRevoke && p.Code == "access_denied":
 		p = problem{"invalid_grant", "the token was issued to another client", http.StatusBadRequest}
 	case p.Code == "expired_token" && r.PostForm.Get("grant_type") != string(goidc.GrantCIBA):
-		p = problem{"invalid_grant", p.Text, http.StatusBadRequest}
+		p = problem{"invalid_grant", x.reason(p.Text), http.StatusBadRequest}
 	case p.Code == "unauthorized_client":
 		p.status = http.StatusBadRequest
+		fallthrough
+	default:
+		p.Text = x.reason(p.Text)
 	}
 	d.refuse(a, r, x, p)
 	if _, _, basic := r.BasicAuth(); basic && p.Code == "invalid_client" {

@@ -34,7 +34,7 @@ func TestBearer(t *testing.T) {
 
 // The code of an unknown response_type, and of no other error.
 func TestResponseType(t *testing.T) {
-	const wrong, right = "error=invalid_request&error_description=invalid+response_type", "error=unsupported_response_type&error_description=invalid+response_type"
+	const wrong, right = "error=invalid_request&error_description=invalid+response_type", "error=unsupported_response_type&error_description=response_type+must+be+code"
 	for location, want := range map[string]string{
 		"https://a.example/cb?" + wrong: "https://a.example/cb?" + right,
 		"https://a.example/cb#" + wrong: "https://a.example/cb#" + right,
@@ -46,7 +46,7 @@ func TestResponseType(t *testing.T) {
 		if location != "" {
 			a.header.Set("Location", location)
 		}
-		if responseType(a); a.header.Get("Location") != want {
+		if redirected(a, &exchange{}); a.header.Get("Location") != want {
 			t.Errorf("%s becomes %s", location, a.header.Get("Location"))
 		}
 	}

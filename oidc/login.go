@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"countersign/device"
 	"countersign/operation"
@@ -76,7 +77,7 @@ func refuse(code goidc.ErrorCode, text string) (goidc.Status, error) {
 
 // first answers by the browser login, or begins an operation.
 func (l *login) first() (goidc.Status, error) {
-	_, forced, err := prompt(l.as.Prompt)
+	none, forced, err := prompt(l.as.Prompt)
 	if err != nil {
 		return goidc.StatusFailure, err
 	}
@@ -95,7 +96,7 @@ func (l *login) first() (goidc.Status, error) {
 		if err != nil {
 			return goidc.StatusFailure, err
 		}
-		if b != nil && l.fits(b) {
+		if b != nil && l.fits(b) && (none || l.wanted(b)) {
 			had, covered := l.covered(b)
 			if covered {
 				return l.single(b, had)
@@ -123,6 +124,15 @@ func (l *login) fits(b *browserLogin) bool {
 	}
 	meant := l.meant()
 	return meant == "" || meant == b.Subject
+}
+
+// wanted says whether a browser login was approved in a way that the client would
+// rather have (acr_values). If not, a step may bring one. It is a wish (OpenID Connect
+// Core §3.1.2.1): with prompt none, and after the step, what there is answers, and acr
+// says what it is.
+func (l *login) wanted(b *browserLogin) bool {
+	ways := strings.Fields(l.as.ACRValues)
+	return len(ways) == 0 || slices.Contains(ways, b.ACR)
 }
 
 // meant is the identity that the client names; empty: none.

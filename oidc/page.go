@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 
 	"countersign/session"
 	"countersign/web"
@@ -55,6 +56,7 @@ func pageRequest(r *http.Request) *http.Request {
 // its redirect_uri is wrong, or the request is gone. The developer of the client
 // finds in the log what came and what is registered.
 func (p *Provider) showError(_ http.ResponseWriter, r *http.Request, err error) error {
+	remember(r.Context(), err)
 	x := exchangeOf(r.Context())
 	var known goidc.Error
 	switch {
@@ -72,9 +74,10 @@ func (p *Provider) showError(_ http.ResponseWriter, r *http.Request, err error) 
 	}
 	id, got := r.Form.Get("client_id"), withoutQuery(r.Form.Get("redirect_uri"))
 	c, _ := p.client(id)
-	p.Log.WarnContext(r.Context(), "oidc: a request is refused and not redirected", "client", clip(id), "error", string(known.Code)+": "+known.Description,
+	reason := x.reason(known.Description)
+	p.Log.WarnContext(r.Context(), "oidc: a request is refused and not redirected", "client", clip(id), "error", string(known.Code)+": "+reason,
 		"redirect_uri", clip(got), "registered", withoutQueries(c.RedirectURIs))
-	x.show(http.StatusBadRequest, web.NoticeCannotBegin, string(known.Code)+": "+known.Description)
+	x.show(http.StatusBadRequest, web.NoticeCannotBegin, string(known.Code)+": "+reason)
 	return nil
 }
 
@@ -107,13 +110,19 @@ func action() *regexp.Regexp { return regexp.MustCompile(`action="([^"]*)"`) }
 
 // formPost is the page that posts the answer to the client: the library's has a
 // script that our policy does not let run, and nothing for who has none.
-func (d *door) formPost(a *answer, r *http.Request) {
+func (d *door) formPost(a *answer, r *http.Request, x *exchange) {
 	n := web.Notice{Status: http.StatusOK, Name: web.NoticeBackToSite}
 	if m := action().FindSubmatch(a.body.Bytes()); m != nil {
 		n.Action = html.UnescapeString(string(m[1]))
 	}
 	for _, m := range hidden().FindAllSubmatch(a.body.Bytes(), -1) {
 		n.Fields = append(n.Fields, web.Field{Name: string(m[1]), Value: html.UnescapeString(string(m[2]))})
+	}
+	byName := func(name string) int {
+		return slices.IndexFunc(n.Fields, func(f web.Field) bool { return f.Name == name })
+	}
+	if code, text := byName("error"), byName("error_description"); code >= 0 && text >= 0 {
+		n.Fields[code].Value, n.Fields[text].Value = x.told(n.Fields[code].Value, n.Fields[text].Value)
 	}
 	d.notice(a, r, n)
 }

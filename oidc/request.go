@@ -1,6 +1,8 @@
 package oidc
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -62,14 +64,35 @@ func pushable(form url.Values) *problem {
 	if _, _, err := prompt(goidc.PromptType(form.Get("prompt"))); err != nil {
 		return &problem{"invalid_request", "prompt is none alone, or any of login, consent and select_account", http.StatusBadRequest}
 	}
+	// What is missing the library takes for something that the browser may yet bring.
+	missing := func(what string) *problem { return &problem{"invalid_request", what, http.StatusBadRequest} }
+	switch {
+	case form.Get("redirect_uri") == "":
+		return missing("redirect_uri is required")
+	case form.Get("response_type") == "":
+		return missing("response_type is required")
+	case form.Get("code_challenge") == "":
+		return missing(errNoChallenge)
+	case !contains(form.Get("scope"), openID):
+		return missing("scope openid is required")
+	}
 	return nil
+}
+
+// errNoChallenge is what a client is told that sends no S256 challenge.
+const errNoChallenge = "code_challenge is required: the base64url SHA-256 of the code_verifier, 43 characters"
+
+// isChallenge says whether a text is the base64url of 32 bytes (RFC 7636 §4.2).
+func isChallenge(s string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == sha256.Size && !strings.ContainsAny(s, "\r\n")
 }
 
 // unknownMode stands for every response_mode that there is not.
 const unknownMode = "unknown"
 
-// lenient drops wishes that are none of ours to fulfil: acr_values is voluntary
-// (OpenID Connect Core §3.1.2.1), and the library refuses what it does not know.
+// lenient drops wishes that nobody here can fulfil: acr_values is voluntary (OpenID
+// Connect Core §3.1.2.1), and the library refuses what it does not know.
 // A response_mode that there is not stays a mistake, but under a name that the
 // library does not know either: it answers those it knows by JSON instead of a
 // redirect, or has the answer signed, though none of them was switched on.
@@ -99,8 +122,12 @@ func lenient(r *http.Request, x *exchange) *problem {
 		if mode := values.Get("response_mode"); mode != "" && !slices.Contains([]string{"query", "form_post"}, mode) {
 			values.Set("response_mode", unknownMode)
 		}
+		// One that no verifier fits would cost the user a login that cannot be finished.
+		if c := values.Get("code_challenge"); c != "" && !isChallenge(c) {
+			values.Del("code_challenge")
+		}
 		drop("acr_values", ours, values)
-		drop("display", []string{"page", "popup", "touch", "wap"}, values)
+		drop("display", displays(), values)
 	}
 	r.URL.RawQuery = query.Encode()
 	return nil

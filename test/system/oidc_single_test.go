@@ -115,13 +115,21 @@ func TestOIDCLoginCookie(t *testing.T) {
 	}
 }
 
-// A browser login ends by time.
+// A browser login ends by time: some after its last use, and some after its approval,
+// however it is used.
 func TestOIDCLoginEnds(t *testing.T) {
 	t.Parallel()
-	r := oidcRig(t, func(c *server.Config, _ *server.Secrets) { c.BrowserLogin.Idle = 2 * time.Second })
-	s, p := newSurfer(t, r, 0), newParty(t, r, 0, rig.Service, "", demoCallback)
-	p.login(s, r.Phone(0))
-	r.Eventually("the login ends", func() bool { return p.back(s.get(p.url("prompt", "none"))).Get("error") == "login_required" })
+	for what, limits := range map[string][2]time.Duration{"idle": {2 * time.Second, time.Hour}, "absolute": {time.Hour, 2 * time.Second}} {
+		r := oidcRig(t, func(c *server.Config, _ *server.Secrets) {
+			c.BrowserLogin.Idle, c.BrowserLogin.Absolute = limits[0], limits[1]
+		})
+		s, p := newSurfer(t, r, 0), newParty(t, r, 0, rig.Service, "", demoCallback)
+		p.login(s, r.Phone(0))
+		if q := p.back(s.get(p.url("prompt", "none"))); q.Get("code") == "" {
+			t.Errorf("%s: %v", what, q)
+		}
+		r.Eventually(what+": the login ends", func() bool { return p.back(s.get(p.url("prompt", "none"))).Get("error") == "login_required" })
+	}
 }
 
 // An identity that is revoked has no logins, no refreshed tokens and no userinfo.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"countersign/server"
+	"countersign/session"
 	"countersign/test/rig"
 )
 
@@ -119,5 +120,110 @@ func TestOIDCPushedMistakes(t *testing.T) {
 	}
 	if both[0] != both[1] || !strings.Contains(both[0], `"end_session_endpoint":"`+r.Issuer+`/oidc/end-session"`) {
 		t.Errorf("metadata: %v", both)
+	}
+}
+
+// A client says how old a login may be (max_age). An older one answers nothing, and
+// what the step gives is new.
+func TestOIDCMaxAge(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	alice, s, p := r.Phone(0), newSurfer(t, r, 0), newParty(t, r, 0, rig.Service, "", demoCallback)
+	_, first := p.idToken(p.login(s, alice))
+	r.Eventually("the login is older than a second", func() bool { return time.Now().Unix()-int64(first["auth_time"].(float64)) > 1 })
+	if q := p.back(s.get(p.url("prompt", "none", "max_age", "1"))); q.Get("error") != "login_required" {
+		t.Errorf("older: %v", q)
+	}
+	if q := p.back(s.get(p.url("prompt", "none", "max_age", "600"))); q.Get("code") == "" {
+		t.Errorf("young enough: %v", q)
+	}
+	if q := p.back(s.get(p.push(nil, "client_id", rig.Service, "prompt", "none", "max_age", "1"))); q.Get("error") != "login_required" {
+		t.Errorf("older, pushed: %v", q)
+	}
+	_, second := p.idToken(p.tokens(s.get(s.approve(s.get(p.url("max_age", "1")), alice))))
+	if second["auth_time"].(float64) <= first["auth_time"].(float64) || second["sid"] != first["sid"] {
+		t.Errorf("first %v, then %v", first, second)
+	}
+}
+
+// A client says how it would have the login approved (acr_values). Another way makes a
+// step, which may bring it; but it is a wish, and acr tells what there is.
+func TestOIDCACRValues(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	alice, s, p := r.Phone(0), newSurfer(t, r, 0), newParty(t, r, 0, rig.Service, "", demoCallback)
+	p.login(s, alice)
+	for _, ways := range []string{"", session.Typed, session.Scanned + " " + session.Typed, "gold"} {
+		if q := p.back(s.get(p.url("acr_values", ways))); q.Get("code") == "" {
+			t.Errorf("%q: %v", ways, q)
+		}
+	}
+	for _, begin := range []string{p.url("acr_values", session.Scanned+" gold"), p.push(nil, "client_id", rig.Service, "acr_values", session.Scanned)} {
+		if _, c := p.idToken(p.tokens(s.get(s.approve(s.get(begin), alice)))); c["acr"] != session.Typed {
+			t.Errorf("acr %v: it was typed", c["acr"])
+		}
+	}
+	if q := p.back(s.get(p.url("prompt", "none", "acr_values", session.Scanned))); q.Get("code") == "" {
+		t.Errorf("prompt none: %v", q)
+	}
+}
+
+// What is missing in a request is refused when it is pushed, in words that help.
+func TestOIDCPushedIncomplete(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	p := newParty(t, r, 0, rig.Shop, rig.ShopSecret, shopCallback)
+	for name, value := range map[string]string{"redirect_uri": "", "response_type": "", "code_challenge": "", "scope": "identity:name"} {
+		q := p.asked()
+		if q.Set(name, value); value == "" {
+			q.Del(name)
+		}
+		a := post(t, r, 0, "/oidc/par", shopAuth(), pairs(q)...)
+		wantError(t, name, a, http.StatusBadRequest, "invalid_request")
+		if !strings.Contains(a.body, name) {
+			t.Errorf("%s: %s", name, a.body)
+		}
+	}
+}
+
+// Mistakes of a client are told in words that help whoever writes it.
+func TestOIDCSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	p, s := newParty(t, r, 0, rig.Service, "", demoCallback), newSurfer(t, r, 0)
+	s.approve(s.get(p.url()), r.Phone(0))
+	for _, x := range []struct {
+		name, value, want string
+	}{
+		{"code_challenge", "", "code_challenge is required"},
+		{"code_challenge", "abc", "code_challenge is required"},
+		{"code_challenge_method", "plain", "must be S256"},
+		{"scope", "openid identity:phone admin", "scope"},
+		{"response_type", "token", "must be code"},
+	} {
+		a := s.get(p.url(x.name, x.value))
+		part := a.location.Query()
+		if a.location.Fragment != "" {
+			part, _ = url.ParseQuery(a.location.Fragment)
+		}
+		if !strings.Contains(part.Get("error_description"), x.want) {
+			t.Errorf("%s=%s: %v", x.name, x.value, part)
+		}
+		form := s.get(p.url(x.name, x.value, "response_mode", "form_post"))
+		if x.name != "response_type" && !strings.Contains(form.body, x.want) {
+			t.Errorf("%s=%s, by a form: %s", x.name, x.value, form.body)
+		}
+	}
+	token := func(pairs ...string) reply { return post(t, r, 0, "/oidc/token", nil, pairs...) }
+	for want, a := range map[string]reply{
+		"code is required":                 token("grant_type", "authorization_code", "client_id", rig.Service),
+		"unknown, spent or over":           token("grant_type", "authorization_code", "client_id", rig.Service, "code", "x", "redirect_uri", demoCallback, "code_verifier", p.verifier),
+		"never in the body":                token("grant_type", "authorization_code", "client_id", rig.Shop, "client_secret", rig.ShopSecret, "code", "x"),
+		"there is no such client":          token("grant_type", "authorization_code", "client_id", "nobody", "code", "x"),
+		"does not match the authorization": token("grant_type", "authorization_code", "client_id", rig.Service, "code", p.code(s.get(s.approve(s.get(p.url()), r.Phone(0)))), "redirect_uri", "https://bank.example/other", "code_verifier", p.verifier),
+	} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("%q: %s", want, a.body)
+		}
 	}
 }
