@@ -98,32 +98,47 @@ func TestExampleVersions(t *testing.T) {
 
 var exampleFolder = filepath.Join("..", "..", "docs", "examples", "node")
 
-// example runs the example until the test ends, with the libraries installed here.
+// example runs the site of the example until the test ends.
 func example(t *testing.T, w *world, site string) {
 	t.Helper()
-	at, secret := t.TempDir(), filepath.Join(t.TempDir(), "secret")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(awkward+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, "server.mjs", site, "ISSUER="+w.Issuer, "CLIENT_ID=acme-site", "CLIENT_SECRET_FILE="+secret)
+}
+
+// unpack puts a script of the example where it finds the libraries installed here.
+func unpack(t *testing.T, script string) (file string) {
+	t.Helper()
+	at := t.TempDir()
 	libraries, err := filepath.Abs("node_modules")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(exampleFolder, "server.mjs"))
+	text, err := os.ReadFile(filepath.Join(exampleFolder, script))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(libraries, filepath.Join(at, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{filepath.Join(at, "server.mjs"): string(text), secret: awkward + "\n"} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	file = filepath.Join(at, script)
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
 	}
+	return file
+}
+
+// serve runs a script of the example at an address until the test ends.
+func serve(t *testing.T, script, site string, env ...string) {
+	t.Helper()
 	place, err := url.Parse(site)
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := exec.Command("node", filepath.Join(at, "server.mjs"))
-	node.Env = []string{"ISSUER=" + w.Issuer, "CLIENT_ID=acme-site", "CLIENT_SECRET_FILE=" + secret, "PORT=" + place.Port()}
+	node := exec.Command("node", unpack(t, script))
+	node.Env = append(env, "PORT="+place.Port())
 	var troubles bytes.Buffer
 	node.Stderr = &troubles
 	out, err := node.StdoutPipe()
