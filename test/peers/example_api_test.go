@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,9 +66,13 @@ func TestExampleAPI(t *testing.T) {
 // Tokens of other kinds and for others are signed by the same keys, and let nobody in.
 func TestExampleAPIOfOthers(t *testing.T) {
 	t.Parallel()
-	site := fmt.Sprintf("http://localhost:%d", redistest.FreePort(t))
+	site, own := fmt.Sprintf("http://localhost:%d", redistest.FreePort(t)), fmt.Sprintf("http://localhost:%d", redistest.FreePort(t))
 	w := newWorld(t, nil)
 	serve(t, "api.mjs", site, "ISSUER="+w.Issuer, "SERVICE_ID=another")
+	serve(t, "api.mjs", own, "ISSUER="+w.Issuer, "SERVICE_ID="+rig.Service)
+	if status, _, _ := bring(t, own, idToken(t, w)); status != http.StatusUnauthorized {
+		t.Errorf("an id_token: %d", status)
+	}
 	p := w.Phone(0)
 	b := w.Browser(0).Start(p.Token).Watch()
 	w.Approve(p, b)
@@ -76,6 +81,31 @@ func TestExampleAPIOfOthers(t *testing.T) {
 	if status, _, _ := bring(t, site, b.Expect(session.ApprovedMessage).JWT); status != http.StatusUnauthorized {
 		t.Errorf("an approval for another service: %d", status)
 	}
+}
+
+// idToken logs a user in at the public client, and gives its id_token.
+func idToken(t *testing.T, w *world) string {
+	t.Helper()
+	open, verifier := w.clients["open"], rig.NewVerifier()
+	q := url.Values{"response_type": {"code"}, "client_id": {open.ID}, "redirect_uri": {open.Redirect}, "scope": {"openid"}, "state": {"s"},
+		"code_challenge": {session.ChallengeOf(verifier)}, "code_challenge_method": {"S256"}}
+	at, err := url.Parse(w.newUser(t).visit(line{URL: w.Issuer + "/oidc/authorize?" + q.Encode(), Phone: session.Approve}).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.PostForm(w.Issuer+"/oidc/token", url.Values{"grant_type": {"authorization_code"}, "client_id": {open.ID}, "redirect_uri": {open.Redirect},
+		"code": {at.Query().Get("code")}, "code_verifier": {verifier}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var tokens struct {
+		ID string `json:"id_token"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&tokens); err != nil || tokens.ID == "" {
+		t.Fatalf("no id_token: %d %v", resp.StatusCode, err)
+	}
+	return tokens.ID
 }
 
 // forged is a token of a key that there is not.
