@@ -11,6 +11,9 @@ import (
 	"countersign/server"
 )
 
+// demoService is the service that pages of this machine may use.
+const demoService = "demo"
+
 // bankService is the service that the demo bank is.
 const bankService = "bank"
 

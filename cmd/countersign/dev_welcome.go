@@ -171,13 +171,29 @@ func (d *development) typeNext() {
 	if d.lan != nil {
 		at += " --ca " + d.lan.ca.CertFile()
 	}
-	fmt.Fprintf(d.env.Stdout, `
-type next, each in a terminal of its own:
-  %[1]s phone enroll%[2]s
-  %[1]s try%[2]s
-  %[1]s phone approve%[2]s
+	out := d.env.Stdout
+	fmt.Fprintln(out, "\ntype next, each in a terminal of its own:")
+	for _, what := range append(append([]string{"phone enroll"}, d.tries()...), "phone approve") {
+		fmt.Fprintf(out, "  %s %s%s\n", command, what, at)
+	}
+	fmt.Fprintln(out)
+}
 
-`, command, at)
+// tries are the commands that begin something at a service that there is: a login in
+// a page, and one of an OpenID Connect client.
+func (d *development) tries() (out []string) {
+	switch id, ok := d.hosted(); {
+	case ok && id == demoService:
+		out = append(out, "try")
+	case ok:
+		out = append(out, "try --service "+id)
+	}
+	for _, s := range d.cfg.Services {
+		if s.SecretFile == "" && s.ClientKeysFile == "" && !s.RequireDPoP && !s.RequirePAR && slices.Contains(s.RedirectURIs, tryRedirect) {
+			return append(out, "try oidc --client-id "+s.ID)
+		}
+	}
+	return out
 }
 
 // showQR draws a URL for a camera.

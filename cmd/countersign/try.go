@@ -31,7 +31,7 @@ one it is whoever scans the QR code.`,
 	t.issuer = devIssuer
 	cmd.Flags().Var((*issuerURL)(&t.issuer), "issuer", "the server's public `URL`")
 	caFlag(cmd, &t.ca)
-	cmd.Flags().StringVar(&t.service, "service", "demo", "the `ID` of the service to be")
+	cmd.Flags().StringVar(&t.service, "service", demoService, "the `ID` of the service to be")
 	cmd.Flags().StringVar(&t.secretFile, "secret-file", "", "`FILE` with the service's secret, if it has one")
 	cmd.Flags().StringVar(&t.origin, "origin", "", "the `ORIGIN` of the service's page; default: the issuer's")
 	cmd.Flags().StringVar(&t.user, "user", "", "the `TOKENID` of who is asked")

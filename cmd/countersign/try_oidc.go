@@ -33,13 +33,16 @@ the port is free (RFC 8252 §7.3).`,
 	cmd.Flags().StringVar(&t.client, "client-id", "", "the `ID` of the client to be; required")
 	cmd.Flags().StringVar(&t.secretFile, "secret-file", "", "`FILE` with the client's secret, if it has one")
 	cmd.Flags().StringVar(&t.scope, "scope", "openid", "the `SCOPES` to ask for, separated by spaces")
-	cmd.Flags().StringVar(&t.redirect, "redirect-uri", "http://127.0.0.1/callback", "the `URL` to come back to: http on a loopback host; without a port, any free one")
+	cmd.Flags().StringVar(&t.redirect, "redirect-uri", tryRedirect, "the `URL` to come back to: http on a loopback host; without a port, any free one")
 	cmd.Flags().StringVar(&t.loginHint, "login-hint", "", "the `TOKENID` of who should log in")
 	cmd.Flags().StringVar(&t.prompt, "prompt", "", "none, login or consent, as in OpenID Connect")
 	cmd.Flags().DurationVar(&t.wait, "wait", 10*time.Minute, "how `LONG` to wait for the browser")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return t.run(cmd.Context()) }
 	return cmd
 }
+
+// tryRedirect is where the browser comes back to, unless told otherwise.
+const tryRedirect = "http://127.0.0.1/callback"
 
 // An oidcTrial is one run of try oidc.
 type oidcTrial struct {

@@ -2,8 +2,10 @@
 //
 //   npm ci && ISSUER=http://localhost:8080 CLIENT_ID=acme-site CLIENT_SECRET_FILE=secret npm start
 //
-// The client needs redirectURIs: ["http://localhost:3000/callback"], postLogoutRedirectURIs: ["http://localhost:3000/"] and
-// backchannelLogoutURI: "http://localhost:3000/logged-out", for which the server's outgoing.allow must have 127.0.0.0/8.
+// Beside countersign dev start that with --bank-listen '': its demo bank has this port too.
+//
+// The client needs scopes: {allowed: ["identity:name"]}, redirectURIs: ["http://localhost:3000/callback"],
+// postLogoutRedirectURIs: ["http://localhost:3000/"] and backchannelLogoutURI: "http://localhost:3000/logged-out", for which the server's outgoing.allow must have 127.0.0.0/8.
 // Without CLIENT_SECRET_FILE it is a public client.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
