@@ -51,9 +51,13 @@ func pushable(form url.Values) *problem {
 	// The library takes what is missing for something that the browser may still
 	// bring, and it may not.
 	for _, name := range []string{"redirect_uri", "response_type", "code_challenge"} {
-		if form.Get(name) == "" {
-			return &problem{"invalid_request", name + " is missing", http.StatusBadRequest}
+		if form.Get(name) != "" {
+			continue
 		}
+		if name == "code_challenge" {
+			return &problem{"invalid_request", errNoChallenge, http.StatusBadRequest}
+		}
+		return &problem{"invalid_request", name + " is missing", http.StatusBadRequest}
 	}
 	if !contains(form.Get("scope"), openID) {
 		return &problem{"invalid_request", "scope openid is required", http.StatusBadRequest}
@@ -63,18 +67,6 @@ func pushable(form url.Values) *problem {
 	}
 	if _, _, err := prompt(goidc.PromptType(form.Get("prompt"))); err != nil {
 		return &problem{"invalid_request", "prompt is none alone, or any of login, consent and select_account", http.StatusBadRequest}
-	}
-	// What is missing the library takes for something that the browser may yet bring.
-	missing := func(what string) *problem { return &problem{"invalid_request", what, http.StatusBadRequest} }
-	switch {
-	case form.Get("redirect_uri") == "":
-		return missing("redirect_uri is required")
-	case form.Get("response_type") == "":
-		return missing("response_type is required")
-	case form.Get("code_challenge") == "":
-		return missing(errNoChallenge)
-	case !contains(form.Get("scope"), openID):
-		return missing("scope openid is required")
 	}
 	return nil
 }

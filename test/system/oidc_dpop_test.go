@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"strings"
 	"testing"
 
 	"countersign/session"
@@ -64,22 +62,6 @@ func TestOIDCDPoPBindsTheCode(t *testing.T) {
 	push([]string{"DPoP", used})
 	wantError(t, "pushed, a proof that was used", push([]string{"DPoP", used}), http.StatusBadRequest, "invalid_dpop_proof")
 	wantError(t, "pushed, for another address", push([]string{"DPoP", proof(t, k, "POST", token, "")}), http.StatusBadRequest, "invalid_dpop_proof")
-}
-
-// Of two proofs none counts (RFC 9449 §4.3): whoever sends them would else get a token
-// that is bound to nothing.
-func TestOIDCDPoPIsOne(t *testing.T) {
-	t.Parallel()
-	r := oidcRig(t)
-	p, s, k := newParty(t, r, 0, rig.Service, "", demoCallback), newSurfer(t, r, 0), key(t)
-	p.login(s, r.Phone(0))
-	token := r.Issuer + "/oidc/token"
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {p.code(s.get(p.url()))}, "client_id": {rig.Service}, "redirect_uri": {demoCallback}, "code_verifier": {p.verifier}}
-	q := request(t, http.MethodPost, token, strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded")
-	for range 2 {
-		q.Header.Add("DPoP", proof(t, k, "POST", token, ""))
-	}
-	wantError(t, "two proofs", fetch(t, &http.Client{Transport: straight{r, 0}}, q), http.StatusBadRequest, "invalid_dpop_proof")
 }
 
 // Who asks about a bound token learns which key it is bound to (RFC 9449 §6.2), and
