@@ -18,10 +18,11 @@ import (
 )
 
 // A DeviceRequest is the body of POST /device/{verb}. An absent argument counts
-// as an empty one; what follows it belongs to rotate.
+// as an empty one; what follows it belongs to push, and to rotate.
 type DeviceRequest struct {
 	SignedRequest
 	Argument     *string `json:"argument,omitempty"`
+	Subscription *string `json:"subscription,omitempty"` // see [Subscription]; empty: none
 	PublicKeyPEM *string `json:"publicKeyPem,omitempty"`
 	PublicKeyJWK *JWK    `json:"publicKeyJwk,omitempty"`
 	NewSignature *string `json:"newSignature,omitempty"` // of the new key, over the same text
@@ -31,6 +32,8 @@ type DeviceRequest struct {
 type DeviceList struct {
 	Devices []DeviceEntry `json:"devices"`
 	Off     []string      `json:"off"` // the ways to approve that are switched off
+	// PushKey is what the app subscribes to pushes with (applicationServerKey).
+	PushKey string `json:"pushKey"`
 }
 
 // A DeviceEntry is one device of the phone's identity.
@@ -39,6 +42,7 @@ type DeviceEntry struct {
 	DeviceName string `json:"deviceName"`
 	Platform   string `json:"platform"`
 	CreatedAt  string `json:"createdAt"`
+	Push       bool   `json:"push"`    // it is woken while its app is closed
 	Current    bool   `json:"current"` // the one that asks
 }
 
@@ -102,6 +106,7 @@ func (h *Handler) mountDevices(e *echo.Echo) {
 		{device.RotateVerb, goodRotation, h.rotate},
 		{device.OfflineVerb, goodKey, h.agree},
 		{device.MethodsVerb, goodMethods, h.switchOff},
+		{device.PushVerb, h.goodPush, h.push},
 	} {
 		e.POST("/device/"+string(v.verb), h.device(v), noStore)
 	}
@@ -235,10 +240,10 @@ func (q DeviceRequest) key() (p256.PublicKey, error) {
 
 func (h *Handler) listDevices(ctx context.Context, o device.Owner, _ DeviceRequest) (any, error) {
 	devices, err := h.Devices.Devices(ctx, o)
-	out := DeviceList{Devices: []DeviceEntry{}, Off: all(o.Identity.Off)}
+	out := DeviceList{Devices: []DeviceEntry{}, Off: all(o.Identity.Off), PushKey: h.PushKey}
 	for _, d := range devices {
 		out.Devices = append(out.Devices, DeviceEntry{DeviceID: string(d.ID), DeviceName: d.Name, Platform: d.Platform,
-			CreatedAt: d.CreatedAt.UTC().Format(time.RFC3339), Current: d.ID == o.Device.ID})
+			CreatedAt: d.CreatedAt.UTC().Format(time.RFC3339), Push: d.Push != (device.Subscription{}), Current: d.ID == o.Device.ID})
 	}
 	return out, err
 }

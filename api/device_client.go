@@ -50,6 +50,15 @@ func (p *Phone) SwitchOff(ctx context.Context, methods []string) (MethodsRespons
 	return out, p.verb(ctx, device.MethodsVerb, strings.Join(slices.Sorted(slices.Values(methods)), " "), &out)
 }
 
+// Push has the phone woken at a subscription from now on: the text that
+// JSON.stringify makes of a browser's, or one of UnifiedPush. Empty: not at all.
+func (p *Phone) Push(ctx context.Context, subscription string) (PushResponse, error) {
+	argument := SubscriptionHash(subscription)
+	var out PushResponse
+	q := DeviceRequest{SignedRequest: p.signed(device.DevicePurpose(device.PushVerb), p.Token, p.Device, argument), Argument: &argument, Subscription: &subscription}
+	return out, p.Client.do(ctx, http.MethodPost, "/device/push", http.Header{}, q, &out)
+}
+
 // NewCode makes a code with which one more phone can be enrolled.
 func (p *Phone) NewCode(ctx context.Context) (CodeResponse, error) {
 	var out CodeResponse

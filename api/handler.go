@@ -44,6 +44,10 @@ type Handler struct {
 	Orders interface {
 		CountOrder(ctx context.Context, service string) error
 	}
+	// PushKey is the public key of the pushes, base64url; PushTo says whether one may be
+	// sent to a URL.
+	PushKey   string
+	PushTo    func(endpoint string) bool
 	Texts     map[string]form.Texts         // of the services that have some
 	Templates map[string]operation.Template // by name, each found good
 	Provider  *oidc.Provider

@@ -60,6 +60,7 @@ const (
 	DeviceRenamed   Kind = "device.renamed"
 	DeviceRotated   Kind = "device.rotated" // another key
 	DeviceAgreed    Kind = "device.agreed"  // a secret for codes without a network
+	DevicePush      Kind = "device.push"    // where it is woken was told, or taken away
 	DeviceRevoked   Kind = "device.revoked"
 	EnrolmentCoded  Kind = "enrolment.code_made"
 
@@ -81,7 +82,7 @@ func Kinds() []Kind {
 		NoticeTaken, NoticeFailed,
 		ConsentGranted, ConsentProlonged, ConsentRevoked,
 		CodeAsked, CodeWrong, SignatureInvalid, DeviceLocked, IdentityLocked, IdentityUnlocked, MethodsChanged,
-		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceAgreed, DeviceRevoked, EnrolmentCoded,
+		IdentityAdded, IdentityRevoked, DeviceEnrolled, DeviceRenamed, DeviceRotated, DeviceAgreed, DevicePush, DeviceRevoked, EnrolmentCoded,
 		PasskeyAdded, PasskeyRemoved, PasskeyRefused,
 		KeyRotated, RecordTampered, RequestsLimited,
 	}

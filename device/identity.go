@@ -66,6 +66,8 @@ type Device struct {
 	// Offline is the secret, 32 bytes, that the phone's codes come from when it
 	// has no network; nil: none was agreed on.
 	Offline []byte
+	// Push is where it is woken while its app is closed.
+	Push Subscription
 }
 
 // Device finds a device that is not revoked, of an identity that is not.
@@ -105,8 +107,15 @@ func (i Identity) With(d Device) (Identity, error) {
 	return i, nil
 }
 
-// SetStatus gives the identity with another status.
+// SetStatus gives the identity with another status. One that is revoked wakes nobody
+// any more.
 func (i Identity) SetStatus(s Status) Identity {
+	if s == Revoked {
+		i.Devices = slices.Clone(i.Devices)
+		for k := range i.Devices {
+			i.Devices[k].Push = Subscription{}
+		}
+	}
 	i.Status = s
 	i.Version++
 	return i
@@ -133,7 +142,7 @@ func (i Identity) RevokeDevice(id ID) (Identity, error) {
 		return i, ErrUnknown
 	}
 	i.Devices = slices.Clone(i.Devices)
-	i.Devices[k].Revoked = true
+	i.Devices[k].Revoked, i.Devices[k].Push = true, Subscription{}
 	i.Version++
 	return i, nil
 }

@@ -22,11 +22,12 @@ const (
 	RotateVerb  Verb = "rotate"
 	OfflineVerb Verb = "offline" // agrees on a secret for codes without a network
 	MethodsVerb Verb = "methods"
+	PushVerb    Verb = "push" // where to wake the phone
 	ListenVerb  Verb = "ws"
 )
 
 // VerbText is what a phone signs for a verb. Argument is the verb's: a name, a
-// device, hours, a key's thumbprint, methods, or empty.
+// device, hours, a key's thumbprint, methods, the hash of a subscription, or empty.
 func VerbText(v Verb, issuer string, token TokenID, id ID, argument string, timestamp int64, n Nonce) []byte {
 	return SignedText(DevicePurpose(v), issuer, string(token), string(id), argument, strconv.FormatInt(timestamp, 10), string(n))
 }
@@ -85,11 +86,11 @@ func (i Identity) RenameDevice(id ID, name string) (Identity, error) {
 }
 
 // RotateDevice gives the identity with another key for device id, which stays
-// the same device. The secret of its codes ends with the old key: whoever has the one
-// may have the other. ErrDeviceNotFound.
+// the same device. The secret of its codes and its subscription end with the old key:
+// whoever has the one may have the others, or have set them. ErrDeviceNotFound.
 func (i Identity) RotateDevice(id ID, key p256.PublicKey) (Identity, error) {
 	return i.edit(id, func(d *Device) bool {
-		d.Key, d.Offline = key, nil
+		d.Key, d.Offline, d.Push = key, nil, Subscription{}
 		return true
 	})
 }

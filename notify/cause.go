@@ -39,3 +39,7 @@ func cause(err error) string {
 	}
 	return "the connection failed"
 }
+
+// Cause says why a request to another server failed, without what that server or its
+// URL says.
+func Cause(err error) string { return cause(err) }

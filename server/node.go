@@ -19,6 +19,7 @@ import (
 	"countersign/device"
 	"countersign/notify"
 	"countersign/notify/gateway"
+	"countersign/notify/push"
 	"countersign/notify/webhook"
 	"countersign/oidc"
 	"countersign/operation"
@@ -82,6 +83,7 @@ type Node struct {
 	oidc       http.Handler // the provider's
 	outbox     *notify.Outbox
 	hooks      *webhook.Hooks
+	pusher     *push.Pusher
 
 	started  atomic.Bool // Redis was reached, and the public listener serves
 	draining atomic.Bool
@@ -185,7 +187,7 @@ func StoreOptions(cfg Config, m *keyring.Master) store.Options {
 		Initiate: rate(cfg.Limits.InitiatePerIP), Enrol: rate(cfg.Limits.EnrollPerIP), Phone: rate(cfg.Limits.VerifyPerIP),
 		Guesses: rate(wrongSecrets()), Codes: rate(typedCodes()), Messages: rate(messagesAsked()), MessagesPerUser: rate(cfg.Limits.MessagesPerUser),
 		Backchannel: rate(cfg.Limits.BackchannelPerService), BackchannelPerUser: rate(cfg.Limits.BackchannelPerUser),
-		Operations: rate(cfg.Limits.OperationsPerService), PendingPerUser: cfg.Limits.PendingPerUser,
+		Operations: rate(cfg.Limits.OperationsPerService), PendingPerUser: cfg.Limits.PendingPerUser, Pushes: rate(cfg.Limits.PushesPerUser),
 		// The locks of wrong codes are never lifted.
 		WrongCodes: store.Rate{N: cfg.Limits.WrongCodesPerDevice.N, Per: cfg.Limits.WrongCodesPerDevice.Per},
 		FirstLock:  30 * time.Second, LongestLock: time.Hour, Outstanding: cfg.Limits.OutstandingSessions,
@@ -219,6 +221,7 @@ func (n *Node) wire() {
 		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Passkeys: n.passkeys, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
 	n.tell(recorder)
+	n.wake(recorder)
 	n.hub = &ws.Hub{Node: n.bus.Node(), Sessions: n.sessions, Watches: n.store, Issuer: n.cfg.Issuer,
 		Most: n.cfg.Limits.SocketsPerNode, Log: n.log}
 	n.phones = &ws.Phones{Hub: n.hub}
@@ -272,7 +275,7 @@ func (n *Node) handler() http.Handler {
 	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Sessions: n.sessions,
 		Devices: n.devices, Hub: n.hub, Phones: n.phones, Notices: n.stomp, Operations: n.operations,
 		Cookies: cookie.Jar{Insecure: strings.HasPrefix(n.cfg.Issuer, "http:")}, Keys: n.keys, Log: n.log, Pages: n.pages,
-		Guesses: n.store, Orders: n.store, Texts: n.texts, Templates: n.cfg.OperationTemplates(), Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
+		PushKey: n.pusher.PublicKey(), PushTo: n.pushTo, Guesses: n.store, Orders: n.store, Texts: n.texts, Templates: n.cfg.OperationTemplates(), Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
 	h.Mount(e)
 	return n.inspected(e)
 }
@@ -329,6 +332,10 @@ func (n *Node) reach(ctx context.Context) error {
 	}
 	if _, err := n.store.OfflineKey(ctx); err != nil { // also seals it anew under a new master secret
 		return fmt.Errorf("server: offline key: %w", err)
+	}
+	var err error
+	if n.pusher.Key, err = n.store.PushKey(ctx); err != nil {
+		return fmt.Errorf("server: push key: %w", err)
 	}
 	return n.parties.load(ctx, n.store)
 }

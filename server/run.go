@@ -51,6 +51,7 @@ func (n *Node) Run(ctx context.Context) error {
 	notices := newGroup()
 	defer notices.stop() // before the background, which takes what it puts on record
 	notices.run(n.outbox.Run)
+	notices.run(n.pusher.Run)
 	server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
 	failed := background.serve(server, public)

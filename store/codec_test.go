@@ -69,7 +69,8 @@ func fullIdentity(t testing.TB) device.Identity {
 		Devices: []device.Device{
 			{ID: "dev_one", Key: fixedKey(t).Public(), Name: "Alice's phone", Platform: "android", CreatedAt: at.Add(time.Second),
 				Revoked: true},
-			{ID: "dev_two", Key: fixedKey(t).Public(), CreatedAt: at.Add(2 * time.Second), UsedV1: true, Offline: []byte("secret")},
+			{ID: "dev_two", Key: fixedKey(t).Public(), CreatedAt: at.Add(2 * time.Second), UsedV1: true, Offline: []byte("secret"),
+				Push: device.Subscription{Endpoint: "https://push.example/1", P256DH: "point", Auth: "secret"}},
 		}}
 }
 
@@ -90,12 +91,15 @@ func TestGoldenRecords(t *testing.T) {
 			wantSame(t, got, s)
 		})
 	}
-	locked := i
-	locked.Off, locked.Devices = nil, slices.Clone(i.Devices)
+	pages := i
+	pages.Devices = slices.Clone(i.Devices)
+	pages.Devices[1].Push = device.Subscription{}
+	locked := pages
+	locked.Off, locked.Devices = nil, slices.Clone(pages.Devices)
 	locked.Devices[1].Offline = nil
 	unlocked := locked
 	unlocked.LockedUntil = time.Time{}
-	for schema, i := range map[int]device.Identity{identitySchema: unlocked, identitySchemaLocked: locked, identitySchemaPages: i} {
+	for schema, i := range map[int]device.Identity{identitySchema: unlocked, identitySchemaLocked: locked, identitySchemaPages: pages, identitySchemaPush: i} {
 		goldenRecord(t, "identity", schema, encodeIdentity(i), func(b []byte) {
 			got, err := decodeIdentity(b, p256.NewCache(10))
 			check(t, err)

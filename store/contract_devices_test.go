@@ -23,6 +23,8 @@ func deviceClauses() []clause {
 		{"a lock of the owner's is kept", keepsLock},
 		{"starts and changed identities are told to nodes with such a phone", callsPhones},
 		{"a forged call is not heard", forgedCalls},
+		{"whom a session wakes is known by the trip that lists it", wakes},
+		{"sessions that wake an identity's phones are counted", countsPushes},
 	}
 }
 

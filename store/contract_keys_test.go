@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"countersign/audit"
 	"countersign/crypto/keyring"
+	"countersign/crypto/p256"
 )
 
 func keyClauses() []clause {
@@ -25,6 +27,7 @@ func keyClauses() []clause {
 		{"a service's keys are made once", serviceKeysOnce},
 		{"a service's keys are sealed anew", serviceKeysResealed},
 		{"the offline key is made once, and sealed anew", offlineKey},
+		{"so is the push key", pushKey},
 	}
 }
 
@@ -227,12 +230,16 @@ func serviceKeysResealed(t *testing.T, b backend) {
 	wantSame(t, stranger.events.details(audit.RecordTampered), []string{"service keys"})
 }
 
-func offlineKey(t *testing.T, b backend) {
+func offlineKey(t *testing.T, b backend) { madeKey(t, b, "offline key", (*Store).OfflineKey) }
+
+func pushKey(t *testing.T, b backend) { madeKey(t, b, "push key", (*Store).PushKey) }
+
+func madeKey(t *testing.T, b backend, what string, get func(*Store, context.Context) (p256.PrivateKey, error)) {
 	r := newRig(t, b.address)
 	var mu sync.Mutex
 	names := map[string]bool{}
 	together(20, func(int) {
-		key, err := r.OfflineKey(t.Context())
+		key, err := get(r.Store, t.Context())
 		if err != nil {
 			t.Error(err)
 			return
@@ -242,7 +249,7 @@ func offlineKey(t *testing.T, b backend) {
 		names[key.Public().Thumbprint()] = true
 	})
 	for _, seeds := range [][]byte{{2, 1}, {2}} {
-		key, err := r.another(func(o *Options) { o.Master = master(t, seeds...) }).OfflineKey(t.Context())
+		key, err := get(r.another(func(o *Options) { o.Master = master(t, seeds...) }).Store, t.Context())
 		check(t, err)
 		names[key.Public().Thumbprint()] = true
 	}
@@ -250,8 +257,8 @@ func offlineKey(t *testing.T, b backend) {
 		t.Errorf("%d keys", len(names))
 	}
 	stranger := r.another(func(o *Options) { o.Master = master(t, 3) })
-	if _, err := stranger.OfflineKey(t.Context()); !errors.Is(err, keyring.ErrOpen) {
+	if _, err := get(stranger.Store, t.Context()); !errors.Is(err, keyring.ErrOpen) {
 		t.Errorf("error is %v, want ErrOpen", err)
 	}
-	wantSame(t, stranger.events.details(audit.RecordTampered), []string{"offline key"})
+	wantSame(t, stranger.events.details(audit.RecordTampered), []string{what})
 }

@@ -78,12 +78,12 @@ func (st *Store) SwapIdentity(ctx context.Context, old, next device.Identity) er
 func (st *Store) swapIdentity(ctx context.Context, old, next device.Identity, nonce string, ttl int64) error {
 	key := st.keys.identity(next.ID)
 	body := string(seal(st.Master, key, next.Version, time.Time{}, encodeIdentity(next)))
-	names := []string{key}
+	names := []string{key, st.keys.woken(next.ID)}
 	if nonce != "" {
 		names = append(names, nonce)
 	}
 	done, err := st.scripts.identity.run(ctx, st.db, names, strconv.FormatUint(old.Version, 10), strconv.FormatUint(next.Version, 10), body,
-		st.keys.everyNode(), st.callHint(next.ID), ttl).Int()
+		st.keys.everyNode(), st.callHint(next.ID), ttl, bit(next.Subscribed())).Int()
 	switch {
 	case err != nil:
 		return unavailable(err)
@@ -94,6 +94,14 @@ func (st *Store) swapIdentity(ctx context.Context, old, next device.Identity, no
 	}
 	st.seen.believe(key, next.Version, body)
 	return nil
+}
+
+// bit is how scripts are told of what is or is not.
+func bit(is bool) string {
+	if is {
+		return "1"
+	}
+	return ""
 }
 
 // put swaps a versioned record; done is false when it was changed meanwhile.

@@ -10,11 +10,13 @@ import (
 )
 
 // The versions of the layout below. What has no lock, nothing switched off and no
-// phone that works without a network is written as the first, so that nodes of before read it.
+// phone that works without a network or can be woken is written as the first, so that
+// nodes of before read it.
 const (
 	identitySchema       = 1
 	identitySchemaLocked = 2 // goes on with LockedUntil
 	identitySchemaPages  = 3 // and then Off, and Offline of each device
+	identitySchemaPush   = 4 // and then Push of each device
 )
 
 func encodeIdentity(i device.Identity) []byte {
@@ -24,6 +26,9 @@ func encodeIdentity(i device.Identity) []byte {
 	}
 	if len(i.Off) > 0 || slices.ContainsFunc(i.Devices, func(d device.Device) bool { return d.Offline != nil }) {
 		schema = identitySchemaPages
+	}
+	if slices.ContainsFunc(i.Devices, func(d device.Device) bool { return d.Push != (device.Subscription{}) }) {
+		schema = identitySchemaPush
 	}
 	w := &writer{}
 	w.uint(schema)
@@ -49,6 +54,13 @@ func encodeIdentity(i device.Identity) []byte {
 			w.bytes(d.Offline)
 		}
 	}
+	if schema >= identitySchemaPush {
+		for _, d := range i.Devices {
+			w.string(d.Push.Endpoint)
+			w.string(d.Push.P256DH)
+			w.string(d.Push.Auth)
+		}
+	}
 	return w.b
 }
 
@@ -57,7 +69,7 @@ func encodeIdentity(i device.Identity) []byte {
 func decodeIdentity(b []byte, points *p256.Cache) (i device.Identity, err error) {
 	r := &reader{b: b}
 	schema := r.uint()
-	if schema < identitySchema || schema > identitySchemaPages {
+	if schema < identitySchema || schema > identitySchemaPush {
 		return i, errRecord
 	}
 	i.Status = device.Status(r.uint())
@@ -81,6 +93,11 @@ func decodeIdentity(b []byte, points *p256.Cache) (i device.Identity, err error)
 			if b := r.bytes(); len(b) > 0 {
 				i.Devices[k].Offline = b
 			}
+		}
+	}
+	if schema >= identitySchemaPush {
+		for k := range i.Devices {
+			i.Devices[k].Push = device.Subscription{Endpoint: r.string(), P256DH: r.string(), Auth: r.string()}
 		}
 	}
 	return i, r.end()

@@ -49,6 +49,12 @@ func (k keys) pending(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:p"
 }
 
+// woken: string, present when the identity has a phone that can be woken
+// ([device.Identity.Subscribed]); it only saves looking. No end.
+func (k keys) woken(id device.TokenID) string {
+	return k.prefix + ":{" + string(id.Canonical()) + "}:u"
+}
+
 // wallet: string, version and sealed passkeys of an identity. No end.
 func (k keys) wallet(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:w"
@@ -122,6 +128,9 @@ func (k keys) service(id string) string { return k.prefix + ":{service:" + diges
 
 // offline: string, the sealed key that signs what phones without a network are shown.
 func (k keys) offline() string { return k.prefix + ":{offline}" }
+
+// push: string, the sealed key that pushes are signed with.
+func (k keys) push() string { return k.prefix + ":{push}" }
 
 // audit: stream.
 func (k keys) audit() string { return k.prefix + ":audit" }

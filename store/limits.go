@@ -29,6 +29,7 @@ const (
 
 	sendRule     = "message"      // asked for in a page
 	sendUserRule = "message_user" // per user
+	pushRule     = "push"         // per user
 )
 
 // queueLimit counts a request of an address in a pipeline; nil when the rule
@@ -165,6 +166,23 @@ func (st *Store) CountSend(ctx context.Context, id device.TokenID, address strin
 		}
 	}
 	return nil
+}
+
+// CountPush implements push.Budget.
+func (st *Store) CountPush(ctx context.Context, id device.TokenID) error {
+	pipe := st.db.Pipeline()
+	user := digest(string(id))
+	limit := st.queueLimit(ctx, pipe, pushRule, st.Limits.Pushes, user)
+	if limit == nil {
+		return nil
+	}
+	if err := st.refusedBefore(pushRule, user); err != nil {
+		return err
+	}
+	if err := st.settle(ctx, pipe, limit); err != nil {
+		return unavailable(err)
+	}
+	return st.refuse(ctx, pushRule, user, audit.Event{Token: string(id)}, limit)
 }
 
 // refusedBefore refuses an address that was told to wait, without asking

@@ -26,13 +26,23 @@ func (st *Store) ServiceKeys(ctx context.Context, service string, fresh func() [
 	return plain[:serviceKeysSize/2], plain[serviceKeysSize/2:], nil
 }
 
-// offlineKeySize is a private scalar of P-256.
-const offlineKeySize = 32
+// scalarSize is a private scalar of P-256.
+const scalarSize = 32
 
 // OfflineKey implements device.OfflineKeys, with a key that is made and kept as
 // [Store.ServiceKeys] are.
 func (st *Store) OfflineKey(ctx context.Context) (p256.PrivateKey, error) {
-	plain, err := st.madeOnce(ctx, st.keys.offline(), "offline key", offlineKeySize, func() ([]byte, error) {
+	return st.signingKey(ctx, st.keys.offline(), "offline key")
+}
+
+// PushKey gives the key by which push services know that a push is this
+// installation's (RFC 8292). It is made and kept likewise.
+func (st *Store) PushKey(ctx context.Context) (p256.PrivateKey, error) {
+	return st.signingKey(ctx, st.keys.push(), "push key")
+}
+
+func (st *Store) signingKey(ctx context.Context, name, what string) (p256.PrivateKey, error) {
+	plain, err := st.madeOnce(ctx, name, what, scalarSize, func() ([]byte, error) {
 		key, err := p256.GenerateKey()
 		if err != nil {
 			return nil, err

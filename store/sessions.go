@@ -106,7 +106,7 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 	pipe.SetArgs(ctx, st.keys.session(s.ID), value, redis.SetArgs{Mode: "NX", TTL: time.Duration(ttl) * time.Millisecond})
 	var listed *call
 	if s.Asked != "" { // whether or not there is such an identity; last, for who hears of it reads the session
-		listed = st.scripts.enlist.queue(ctx, pipe, st.keys.pending(s.Asked), st.Now().UnixMilli(), s.ExpiresAt.UnixMilli(), string(s.ID),
+		listed = st.scripts.enlist.queueKeys(ctx, pipe, []string{st.keys.pending(s.Asked), st.keys.woken(s.Asked)}, st.Now().UnixMilli(), s.ExpiresAt.UnixMilli(), string(s.ID),
 			st.pendingMost(s), st.keys.everyNode(), st.callHint(s.Asked))
 	}
 	calls := []*call{}
@@ -123,8 +123,17 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 	}
 	st.seen.believe(st.keys.session(s.ID), s.Version, body)
 	st.census.started(s)
+	if listed == nil || st.Wake == nil {
+		return nil
+	}
+	if n, err := listed.Int(); err == nil && n == listedAndWoken {
+		st.Wake(s)
+	}
 	return nil
 }
+
+// listedAndWoken is the answer of enlist.lua when a phone can be woken.
+const listedAndWoken = 2
 
 // pendingMost is how many sessions may wait for one identity when another wants to be
 // listed; without a limit, as many as one answer can list. There is room for as

@@ -9,6 +9,7 @@ import (
 	"countersign/audit"
 	"countersign/crypto/keyring"
 	"countersign/crypto/p256"
+	"countersign/session"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -40,6 +41,7 @@ type Limits struct {
 	Codes                  Rate // typed in pages, per address
 	Messages               Rate // asked for in pages, per address
 	MessagesPerUser        Rate // … per user
+	Pushes                 Rate // sessions that wake an identity's phones
 	Outstanding            int  // sessions not yet ended, on all nodes
 }
 
@@ -58,6 +60,10 @@ type Options struct {
 // device, session and operation, and the vault of the room oidc.
 type Store struct {
 	Options
+	// Wake, if set, is told of each session that was listed here to an identity with a
+	// phone that can be woken. It must not block.
+	Wake func(session.Session)
+
 	db      redis.UniversalClient
 	batch   *batcher // nil on Redis Cluster, where one hung master would hold up all
 	cluster bool     // no script spans sessions

@@ -13,6 +13,7 @@ import (
 	"countersign/device"
 	"countersign/server"
 	"countersign/session"
+	"countersign/test/pushtest"
 	"countersign/test/rig"
 )
 
@@ -54,6 +55,7 @@ func verbBodies(t *testing.T, p *api.Phone) map[device.Verb]map[string]any {
 		device.RotateVerb:  rotateBody(p, newKey(t), now()),
 		device.OfflineVerb: offlineBody(t, p, now()),
 		device.MethodsVerb: rig.VerbBody(p, device.MethodsVerb, "message passkey", now()),
+		device.PushVerb:    pushBody(p, pushtest.NewApp(t, "https://push.example/1").Text()),
 	}
 }
 
@@ -138,7 +140,7 @@ func TestDeviceRefusals(t *testing.T) {
 	if _, err := p.Pending(rig.Ctx(t)); err != nil {
 		t.Errorf("something had an effect: %v", err)
 	}
-	for _, path := range []string{"/device/push", "/device/", "/device/list/x", "/device"} {
+	for _, path := range []string{"/device/ws", "/device/", "/device/list/x", "/device"} {
 		r.Refused(path, r.Send(0, http.MethodPost, path, rig.JSON(rig.VerbBody(p, "push", "", now()))), 404, "not_found")
 	}
 	r.Refused("GET", r.Send(0, http.MethodGet, "/device/list", ""), 405, "method_not_allowed")
@@ -152,6 +154,7 @@ func TestDeviceArguments(t *testing.T) {
 		device.ListVerb: {"x"}, device.CodeVerb: {"x"},
 		device.RenameVerb: {"", strings.Repeat("ä", 65), "a\u202eb", "a\nb", "a\x7fb", "a\u0085b"},
 		device.RevokeVerb: {"", "a b", strings.Repeat("x", 65)},
+		device.PushVerb:   {"", "x", api.SubscriptionHash("another")},
 		device.LockVerb:   {"", "0", "721", "1.5", "-1", "+1", "01", "1h", " 1", "99999999999999999999"},
 		device.RotateVerb: {"", newKey(t).Public().Thumbprint()},
 		device.MethodsVerb: {" ", "device", "identify", "review", "consent", "telepathy", "passkey message", "message message", "message  passkey",
