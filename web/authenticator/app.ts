@@ -7,6 +7,7 @@ import { createApp } from './context.js';
 import type { App, AppState, Screen } from './context.js';
 import { h } from './dom.js';
 import { openKeyStore } from './keys.js';
+import { clearNotices } from './push.js';
 import { readRoute } from './qrtext.js';
 import { decideScreen } from './screens/decide.js';
 import { showDetails } from './screens/details.js';
@@ -124,7 +125,9 @@ async function main(): Promise<void> {
   const { app, render } = createPage(baseOf(location), stage);
   addEventListener('hashchange', () => void render());
   document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') app.wake();
+    if (document.visibilityState !== 'visible') return;
+    app.wake();
+    void clearNotices();
   });
   addEventListener('pageshow', ({ persisted }) => persisted && app.wake());
   addEventListener('online', () => app.wake());
@@ -134,8 +137,9 @@ async function main(): Promise<void> {
   } catch {
     return stage.show(oldBrowserScreen()); // a browser that has IndexedDB only by name
   }
-  // The worker only keeps the app's files for when there is no network, so the app does without where it cannot be had.
+  // The worker keeps the app's files for when there is no network, and is woken; the app does without where it cannot be had.
   await navigator.serviceWorker?.register('authenticator/worker.js', { scope: 'authenticator' }).catch(() => undefined);
+  await clearNotices();
 }
 
 void main();

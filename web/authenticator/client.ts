@@ -3,7 +3,7 @@
  */
 import { agreed, asPublic, newAgreement } from './offline.js';
 import type { Offline } from './offline.js';
-import { publicJWK, sign, thumbprint } from './protocol.js';
+import { publicJWK, sha256, sign, thumbprint } from './protocol.js';
 import type { PublicJWK, Purpose, Verb } from './protocol.js';
 import { verification } from './decision.js';
 import type { Choice, Claimed } from './decision.js';
@@ -34,12 +34,16 @@ export interface Device {
   readonly platform: string;
   readonly createdAt: string;
   readonly current: boolean;
+  /** It is woken while its app is closed. */
+  readonly push?: boolean;
 }
 
 /** What the identity has: its devices, and the ways to approve that it has switched off. */
 export interface Listed {
   readonly devices: readonly Device[];
   readonly off: readonly string[];
+  /** What a browser subscribes to pushes with; a server of before has none. */
+  readonly pushKey?: string;
 }
 
 /** What is put into an enrolment. The code may be empty where the server lets anybody in. */
@@ -80,6 +84,8 @@ export interface Client {
   lock(signer: Signer, hours: number): Promise<{ lockedUntil: string }>;
   /** Switches these ways to approve off, and all others on. */
   switchOff(signer: Signer, methods: readonly string[]): Promise<{ off: readonly string[] }>;
+  /** Has this phone woken at a subscription, as the browser writes it; empty: not at all. */
+  push(signer: Signer, subscription: string): Promise<unknown>;
   newCode(signer: Signer): Promise<{ enrollmentCode: string; expiresAt: string }>;
   /** Puts `next` in the place of the key. Both sign, so that nobody can put in a key that he does not have. */
   rotate(signer: Signer, next: CryptoKeyPair): Promise<unknown>;
@@ -119,6 +125,10 @@ export function createClient(options: SendingOptions): Client {
     revoke: (s, deviceId) => verb(s, 'revoke', deviceId),
     lock: (s, hours) => verb(s, 'lock', String(hours)),
     switchOff: (s, methods) => verb(s, 'methods', [...methods].sort().join(' ')),
+    push: async (s, subscription) => {
+      const argument = await sha256(subscription);
+      return ask(() => sealVerb(s, 'push', argument, { subscription }));
+    },
     newCode: (s) => verb(s, 'code', ''),
     rotate: async (s, next) => {
       const publicKeyJwk = await publicJWK(next.publicKey);

@@ -7,6 +7,8 @@ import type { Enrolment, KeyStore, NewDevice } from './keys.js';
 import { follow } from './live.js';
 import type { Live, Way } from './live.js';
 import { Problem } from './problem.js';
+import { createPushes, thisBrowser } from './push.js';
+import type { Pushes } from './push.js';
 import { settle } from './rotate.js';
 import type { RotationTools } from './rotate.js';
 import type { Trace } from './sending.js';
@@ -18,6 +20,8 @@ export interface App {
   readonly store: KeyStore;
   readonly tools: RotationTools;
   readonly state: AppState;
+  /** How this phone is woken while the app is closed. */
+  readonly pushes: Pushes;
   /** Who this phone is; throws when it is nobody, which no screen but the enrolment is shown for. */
   me(): Enrolment;
   /** Has this phone ask something, and ask again if it turns out that the server holds its other key. */
@@ -101,7 +105,8 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
   };
 
   const agreement = createAgreement(client, state, change);
-  const { lookAtDevices, deviceAdded } = createLookout(s, asMe, change);
+  const pushes = createPushes(client, thisBrowser());
+  const { lookAtDevices, deviceAdded } = createLookout(s, pushes, asMe, change);
 
   /** A refusal may only mean that the key has changed, in another tab or by a rotation whose answer got lost. */
   const recover = async (problem: Problem): Promise<void> => {
@@ -130,7 +135,7 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
   };
 
   return {
-    ...s, tools, me, asMe, change, lookAtDevices, agree: agreement.agree,
+    ...s, tools, pushes, me, asMe, change, lookAtDevices, agree: agreement.agree,
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -146,6 +151,7 @@ export function createApp(s: Surroundings): App & { start(ready: () => Promise<v
     },
     forget: async () => {
       live?.close();
+      await pushes.end().catch(() => undefined); // the server has forgotten it
       await store.forget(issuer);
       Object.assign(state, { waiting: [], refused: undefined, trace: undefined, way: undefined });
       await reload();
@@ -195,9 +201,11 @@ function createEnrolments({ issuer, store, state }: Surroundings, update: (news:
 }
 
 /** Notices devices that join the identity, also while this app is closed. */
-function createLookout({ client, say }: Surroundings, asMe: App['asMe'], change: App['change']) {
+function createLookout({ client, say }: Surroundings, pushes: Pushes, asMe: App['asMe'], change: App['change']) {
   const lookAtDevices = async (): Promise<void> => {
-    const { devices } = await asMe((me) => client.list(me));
+    const listed = await asMe((me) => client.list(me));
+    const { devices } = listed;
+    await asMe((me) => pushes.keep(me, listed)).catch(() => undefined); // tried again at the next start
     await change(async (present) => {
       const strangers = present.known === undefined ? [] : devices.filter((d) => !d.current && !present.known?.includes(d.deviceId));
       return { ...present, known: devices.map((d) => d.deviceId), news: withNews(present, strangers) };

@@ -4,8 +4,8 @@
  * Everything here is pure but for WebCrypto. Another authenticator may take this file as it is.
  */
 
-/** The verbs of the device interface. `push` is not among them: this app is reached while it is open, without a vendor. */
-export type Verb = 'list' | 'rename' | 'revoke' | 'lock' | 'code' | 'rotate' | 'offline' | 'methods';
+/** The verbs of the device interface. */
+export type Verb = 'list' | 'rename' | 'revoke' | 'push' | 'lock' | 'code' | 'rotate' | 'offline' | 'methods';
 
 /** What a text is signed for; the first line says it. */
 export type Purpose = 'enroll' | 'pending' | 'claim' | 'verify' | `device-${Verb}` | 'device-ws';

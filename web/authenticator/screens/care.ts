@@ -56,6 +56,7 @@ function newKey(app: App, run: Run): HTMLElement {
   const change = (): Promise<void> => run(async () => {
     await app.change((present) => rotate(app.tools, present));
     await app.agree();
+    await app.lookAtDevices().catch(() => undefined); // the new key has to say anew where it is woken
     return 'This device has a new key.';
   });
   return h('section', { class: 'care' }, h('h2', {}, 'New key'),

@@ -8,6 +8,7 @@ import { actionButton, confirmed, h, isolated, linkButton } from '../dom.js';
 import { explain, localTime } from '../words.js';
 import { carePart } from './care.js';
 import { cleanName } from './enrol.js';
+import { notifyPart } from './notify.js';
 import { waysPart } from './ways.js';
 
 /** The list of devices, with the ways to approve and the care of this one below. */
@@ -25,7 +26,9 @@ export function devicesScreen(app: App): Screen {
     }
   };
   const load = async (): Promise<string> => {
-    const { devices, off } = await app.asMe((me) => app.client.list(me));
+    const listed = await app.asMe((me) => app.client.list(me));
+    const { devices, off } = listed;
+    notify.show(listed);
     ways.show(off);
     list.replaceChildren(...devices.map((device) => deviceItem(app, device, (act) => run(async () => {
       const done = await act();
@@ -34,11 +37,12 @@ export function devicesScreen(app: App): Screen {
     }))));
     return '';
   };
+  const notify = notifyPart(app, run);
   const ways = waysPart(app, run);
   void run(load);
   return {
     title: 'Your devices',
-    body: [h('p', {}, 'Each of these can approve for you.'), h('p', { class: 'help' }, 'Your Countersign id, for pages that ask for it: ', isolated(app.me().tokenId)), status, error, list, ways.section, ...carePart(app, run), linkButton('#/', 'Back', { class: 'button wide' })],
+    body: [h('p', {}, 'Each of these can approve for you.'), h('p', { class: 'help' }, 'Your Countersign id, for pages that ask for it: ', isolated(app.me().tokenId)), status, error, list, notify.section, ways.section, ...carePart(app, run), linkButton('#/', 'Back', { class: 'button wide' })],
   };
 }
 
