@@ -126,7 +126,7 @@ type LimitsConfig struct {
 	VerifyPerIP Rate `koanf:"verifyPerIP"`
 	// Sessions waiting for one identity that are shown on its phones; at least 1. Further ones open by scanning only. As many again are shown of those that services start without a page (CIBA).
 	PendingPerUser int `koanf:"pendingPerUser"`
-	// Notifications sent to one identity.
+	// Sessions that wake the phones of one identity by a push; over it they are listed in silence.
 	PushesPerUser Rate `koanf:"pushesPerUser"`
 	// CIBA requests of one service.
 	BackchannelPerService Rate `koanf:"backchannelPerService"`

@@ -17,7 +17,7 @@ import (
 func newPhone(env *environment) *cobra.Command {
 	cmd := group("phone", "be a phone: enrol, and approve what waits",
 		newPhoneEnroll(env), newPhoneList(env), newPhoneApprove(env), newPhoneDecide(env, session.Deny), newPhoneDecide(env, session.Report),
-		newPhoneDevices(env), newPhoneRename(env), newPhoneRevoke(env), newPhoneLock(env), newPhoneCode(env), newPhoneRotate(env), newPhoneOffline(env), newPhoneMethods(env))
+		newPhoneDevices(env), newPhoneRename(env), newPhoneRevoke(env), newPhoneLock(env), newPhoneCode(env), newPhoneRotate(env), newPhoneOffline(env), newPhoneMethods(env), newPhonePush(env))
 	cmd.Long = `A complete authenticator in the terminal, to try a server out and to see what a phone does. Its key
 is in a file that only its user can read: good enough for tests, not for people's logins.`
 	return cmd
