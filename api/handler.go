@@ -52,6 +52,7 @@ type Handler struct {
 	Templates map[string]operation.Template // by name, each found good
 	Provider  *oidc.Provider
 	OIDC      http.Handler // the provider's
+	Admin     *Admin       // nil: operators have the command line alone
 	Keys      interface{ Ring() keyring.Ring }
 	// Unavailable says whether an error means that the store cannot be reached.
 	Unavailable func(error) bool
@@ -88,6 +89,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	e.GET("/websocket", h.noticeSocket)
 	h.mountOperations(e)
 	h.mountConsents(e)
+	h.mountAdmin(e)
 	h.mountPages(e)
 	for _, r := range h.Provider.Routes() {
 		e.Add(r.Method, strings.Replace(r.Path, "{id}", ":id", 1), h.oidc)

@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"countersign/audit"
 	"countersign/device"
 	"countersign/operation"
+	"countersign/passkey"
 	"countersign/session"
 	"countersign/ws"
 
@@ -58,9 +60,11 @@ var codes = map[string]struct {
 	"invalid_key":            {400, "Invalid key"},
 	"service_auth_failed":    {401, "Service authentication failed"},
 	"invalid_ws_token":       {401, "Invalid wsToken or verifier"},
+	"invalid_token":          {401, "Invalid token"},
 	"stale_timestamp":        {401, "Clock differs too much"},
 	"unknown_device":         {401, "Unknown device"},
 	"invalid_signature":      {401, "Invalid signature"},
+	"insufficient_scope":     {403, "Insufficient scope"},
 	"origin_not_allowed":     {403, "Origin not allowed"},
 	"service_auth_required":  {403, "Service authentication required"},
 	"revoked":                {403, "Revoked"},
@@ -70,6 +74,7 @@ var codes = map[string]struct {
 	"not_enrolled":           {404, "Not enrolled"},
 	"session_not_found":      {404, "Session not found"},
 	"device_not_found":       {404, "Device not found"},
+	"passkey_not_found":      {404, "Passkey not found"},
 	"operation_not_found":    {404, "Operation not found"},
 	"code_unknown":           {404, "Enrolment code unknown"},
 	"not_found":              {404, "Not found"},
@@ -129,6 +134,8 @@ var answers = []struct {
 	{device.ErrAlreadyEnrolled, "already_enrolled", "the key belongs to a device already"},
 	{device.ErrDeviceNotFound, "device_not_found", "the identity has no such device, or it is revoked"},
 	{device.ErrTooManyDevices, "too_many_devices", "the identity has as many devices as it may"},
+	{audit.ErrCursor, "invalid_request", "invalid: cursor"},
+	{passkey.ErrUnknown, "passkey_not_found", "the identity has no such passkey"},
 	{operation.ErrNotFound, "operation_not_found", "no such operation, or it is forgotten"},
 	{operation.ErrFinished, "operation_resolved", "the operation has ended"},
 	{operation.ErrUnknown, "operation_unknown", "there is no operation of this name"},
@@ -228,6 +235,8 @@ func (h *Handler) decorate(c echo.Context, p *Problem, r refusal) {
 		p.ServerTime = h.Sessions.Now().UTC().Format(time.RFC3339)
 	case "service_auth_failed":
 		head.Set("WWW-Authenticate", `Basic realm="countersign", charset="UTF-8"`)
+	case "invalid_token", "insufficient_scope":
+		challenge(head, r.code)
 	case "upgrade_required":
 		head.Set("Upgrade", "websocket")
 		head.Set("Connection", "Upgrade")

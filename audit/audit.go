@@ -99,6 +99,7 @@ type Event struct {
 	Device    string // dev_…
 	Address   string // the caller's address, as the limits see it
 	Detail    string // one word of a closed set: the reason of a rejection, who cancelled, which limit, which notice
+	Operator  string // who had it done over the operators' API; see [ByOperator]
 }
 
 // A Recorder takes events. Record must be quick and must not block on a

@@ -21,6 +21,25 @@ func (r *Registry) Revoke(ctx context.Context, id TokenID) error {
 	})
 }
 
+// LockOut locks an identity with all its phones until an operator lifts it. It may be
+// repeated. ErrUnknown, also of one that is revoked.
+func (r *Registry) LockOut(ctx context.Context, id TokenID) error {
+	changed := false
+	_, err := r.Change(ctx, id, func(i Identity) (Identity, error) {
+		if i.Status == Revoked {
+			return i, ErrUnknown
+		}
+		if changed = i.Status != Locked; !changed {
+			return i, nil
+		}
+		return i.SetStatus(Locked), nil
+	})
+	if err != nil || !changed {
+		return err
+	}
+	return r.Audit.Record(ctx, audit.Event{Time: r.Now(), Kind: audit.IdentityLocked, Token: string(id), Detail: "operator"})
+}
+
 // Unlock lifts the locks of an identity, whoever set them; what was counted
 // against it is the caller's to forget, or the next wrong code locks it again. An
 // identity that is not locked is left as it is. ErrUnknown.

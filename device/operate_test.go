@@ -41,6 +41,31 @@ func TestRevokeAndUnlock(t *testing.T) {
 	}
 }
 
+// An operator's lock is recorded once and lifted by an operator; who is revoked is not
+// locked.
+func TestLockOut(t *testing.T) {
+	d := newDesk(t)
+	for range 2 {
+		if err := d.LockOut(t.Context(), d.alice); err != nil || d.store.identities[d.alice].Status != Locked || d.count(audit.IdentityLocked) != 1 {
+			t.Errorf("locking: %v, %d events", err, d.count(audit.IdentityLocked))
+		}
+	}
+	if err := d.Unlock(t.Context(), d.alice); err != nil || d.store.identities[d.alice].Status != Active {
+		t.Errorf("unlocking: %v", err)
+	}
+	if err := errors.Join(d.Revoke(t.Context(), d.alice)); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []TokenID{d.alice, NewTokenID()} {
+		if err := d.LockOut(t.Context(), id); !errors.Is(err, ErrUnknown) || d.count(audit.IdentityLocked) != 1 {
+			t.Errorf("locking %s: %v", id, err)
+		}
+	}
+	if d.store.identities[d.alice].Status != Revoked {
+		t.Error("the revoked identity is another")
+	}
+}
+
 // An event is of a change that was stored.
 func TestNoEventWithoutChange(t *testing.T) {
 	d := newDesk(t)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"countersign/api"
 	"countersign/crypto/keyring"
 	"countersign/notify"
 	"countersign/oidc"
@@ -36,6 +37,8 @@ type Secrets struct {
 	Risk []byte
 	// Message signs what is sent to the gateway; nil: there is none.
 	Message []byte
+	// Operators are the static tokens of operators, by their hashes.
+	Operators []api.AdminToken
 	// Services has one entry per configured service, by its id.
 	Services map[string]ServiceSecrets
 	// Warnings lists secrets that are allowed but weak, each one sentence to
@@ -97,6 +100,9 @@ func (c Config) ReadSecrets() (Secrets, error) {
 	secrets.RedisPassword = r.redisPassword()
 	secrets.Risk = r.hookSecret("risk.secretFile", c.Risk.SecretFile)
 	secrets.Message = r.hookSecret("message.secretFile", c.Message.SecretFile)
+	if c.Admin.TokensFile != "" {
+		secrets.Operators = r.operatorTokens("admin.tokensFile", c.Admin.TokensFile)
+	}
 	for i, s := range c.Services {
 		path := "services[" + strconv.Itoa(i) + "]."
 		secrets.Services[s.ID] = ServiceSecrets{

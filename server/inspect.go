@@ -28,7 +28,7 @@ func (n *Node) recorder() audit.Recorder {
 	if n.opts.Inspector != nil {
 		to = append(to, n.opts.Inspector)
 	}
-	return audit.Tee(to...)
+	return audit.Attribute(audit.Tee(to...))
 }
 
 // inspect lets the inspector see what the handler does not: without one, nothing

@@ -275,7 +275,7 @@ func (n *Node) handler() http.Handler {
 	h := &api.Handler{Issuer: n.cfg.Issuer, TrustedProxies: n.cfg.TrustedProxies, Sessions: n.sessions,
 		Devices: n.devices, Hub: n.hub, Phones: n.phones, Notices: n.stomp, Operations: n.operations,
 		Cookies: cookie.Jar{Insecure: strings.HasPrefix(n.cfg.Issuer, "http:")}, Keys: n.keys, Log: n.log, Pages: n.pages,
-		PushKey: n.pusher.PublicKey(), PushTo: n.pushTo, Guesses: n.store, Orders: n.store, Texts: n.texts, Templates: n.cfg.OperationTemplates(), Provider: n.provider, OIDC: n.oidc, Unavailable: unavailable}
+		PushKey: n.pusher.PublicKey(), PushTo: n.pushTo, Guesses: n.store, Orders: n.store, Texts: n.texts, Templates: n.cfg.OperationTemplates(), Provider: n.provider, OIDC: n.oidc, Admin: n.admin(), Unavailable: unavailable}
 	h.Mount(e)
 	return n.inspected(e)
 }

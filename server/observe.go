@@ -30,7 +30,7 @@ func (l logSink) Record(ctx context.Context, e audit.Event) error {
 	}
 	attrs := []slog.Attr{slog.String("event", string(e.Kind))}
 	for _, a := range [][2]string{{"session", e.Session}, {"operation", e.Operation}, {"service", e.Service}, {"token", e.Token}, {"device", e.Device},
-		{"address", e.Address}, {"detail", e.Detail}} {
+		{"address", e.Address}, {"detail", e.Detail}, {"operator", e.Operator}} {
 		if a[1] != "" {
 			attrs = append(attrs, slog.String(a[0], a[1]))
 		}

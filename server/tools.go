@@ -23,11 +23,9 @@ var ErrNoService = errors.New("server: no such service")
 // Tools work on the records of an installation beside its servers, for the
 // command line. They use the servers' own configuration and secrets.
 type Tools struct {
-	Store    *store.Store
-	Registry *device.Registry
-	Ledger   *operation.Ledger // what users have agreed to
-	Passkeys *passkey.Service
-	Keys     *store.SigningKeys
+	Operators
+	Ledger *operation.Ledger // what users have agreed to
+	Keys   *store.SigningKeys
 
 	secrets Secrets
 	stream  *store.AuditStream
@@ -48,7 +46,7 @@ func OpenTools(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	t := &Tools{Store: st, Keys: st.SigningKeys(), secrets: secrets, stream: st.AuditStream(log)}
+	t := &Tools{Operators: Operators{Store: st}, Keys: st.SigningKeys(), secrets: secrets, stream: st.AuditStream(log)}
 	recorder.to = audit.Tee(logSink{log}, t.stream)
 	t.audit = recorder
 	t.Registry = &device.Registry{Issuer: cfg.Issuer, Store: st, Enrolments: st, Audit: recorder, Now: st.Now}
@@ -69,27 +67,6 @@ func (t *Tools) Close() error {
 	defer cancel()
 	t.stream.Flush(ctx)
 	return t.Store.Close()
-}
-
-// Revoke ends an identity for good, with its devices, and then takes its passkeys
-// away, none of which counts any more. It may be repeated. device.ErrUnknown.
-func (t *Tools) Revoke(ctx context.Context, id device.TokenID) error {
-	if err := t.Registry.Revoke(ctx, id); err != nil {
-		return err
-	}
-	return t.Passkeys.Clear(ctx, id)
-}
-
-// Unlock lifts every lock of an identity and its devices, and forgets the wrong
-// codes that led there. device.ErrUnknown.
-func (t *Tools) Unlock(ctx context.Context, id device.TokenID) error {
-	if _, err := t.Store.Identity(ctx, id); err != nil {
-		return err
-	}
-	if err := t.Store.ClearWrong(ctx, id); err != nil {
-		return err
-	}
-	return t.Registry.Unlock(ctx, id)
 }
 
 // RotateKeys makes a new signing key that is published at once and signs after

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/audit"
 	"countersign/device"
 	"countersign/operation"
 	"countersign/ws"
@@ -62,6 +63,14 @@ func TestDocumentedUser(t *testing.T) {
 	if found != 1 {
 		t.Errorf("%d identities", found)
 	}
+	_, _, err = r.IdentityPage(t.Context(), "", 1)
+	check(t, err)
+	_, err = r.Events(t.Context(), audit.Query{Limit: 1})
+	check(t, err)
+	_, _, err = r.CountOpen(t.Context(), []string{"acme"})
+	check(t, err)
+	_, err = r.OpenSessions(t.Context(), "", 1)
+	check(t, err)
 	// What fails quietly is on Redis' own record.
 	refused, err := admin.db.Do(t.Context(), "ACL", "LOG").Slice()
 	check(t, err)

@@ -110,7 +110,7 @@ func (a *AuditStream) write(ctx context.Context, batch []audit.Event) error {
 func fields(e audit.Event) []any {
 	out := []any{"kind", string(e.Kind), "time", strconv.FormatInt(e.Time.UnixMilli(), 10)}
 	for _, f := range [][2]string{{"session", e.Session}, {"operation", e.Operation}, {"service", e.Service}, {"token", e.Token}, {"device", e.Device},
-		{"address", e.Address}, {"detail", e.Detail}} {
+		{"address", e.Address}, {"detail", e.Detail}, {"operator", e.Operator}} {
 		if f[1] != "" {
 			out = append(out, f[0], f[1])
 		}

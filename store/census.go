@@ -37,6 +37,9 @@ const (
 // allSessions is the part that has every session.
 const allSessions = "every"
 
+// servicePart begins the name of a service's part.
+const servicePart = "s:"
+
 // addressPart begins the name of an address's part.
 const addressPart = 'a'
 
@@ -53,7 +56,7 @@ func newCensus() *census {
 
 // parts are the sets a session is in.
 func parts(s session.Session) []string {
-	p := []string{allSessions, "s:" + digest(s.Service)}
+	p := []string{allSessions, part(s.Service)}
 	if s.Address != "" {
 		p = append(p, string(addressPart)+":"+s.Address)
 	}

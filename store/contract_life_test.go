@@ -130,7 +130,7 @@ func keysEnd(t *testing.T, b backend) {
 		left, err := r.db.PTTL(t.Context(), name).Result()
 		check(t, err)
 		lasting := kind == "identity" || kind == "device key" || kind == "signing keys" || kind == "service" || kind == "audit" ||
-			kind == "passkeys" || kind == "passkey handle"
+			kind == "passkeys" || kind == "passkey handle" || kind == "identities"
 		if lasting != (left == -1) && (kind != "device key" || left <= 0) {
 			t.Errorf("%s, a %s, has %v left", name, kind, left)
 		}
@@ -140,12 +140,12 @@ func keysEnd(t *testing.T, b backend) {
 	}
 	for _, kind := range []string{"session", "identity", "standing", "pending", "device nonce", "code", "device key", "key nonce",
 		"limit", "idempotency", "signing keys", "service", "audit", "census",
-		"grant", "grant name", "operation", "operation name", "pages", "operations", "turn", "notices", "notice", "once", "passkeys", "passkey handle"} {
+		"grant", "grant name", "operation", "operation name", "pages", "operations", "turn", "notices", "notice", "once", "passkeys", "passkey handle", "identities"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the workout left no %s", kind)
 		}
 	}
-	if len(kinds) != 26 {
+	if len(kinds) != 27 {
 		t.Errorf("a kind of key that nobody knows: %v", kinds)
 	}
 }
@@ -178,6 +178,8 @@ func kindOf(name string) string {
 		return "signing keys"
 	case name == ":audit":
 		return "audit"
+	case name == ":{identities}":
+		return "identities"
 	case name == ":{notices}":
 		return "notices"
 	case strings.HasPrefix(name, ":{name:operation:") && tail("}:n"):

@@ -15,7 +15,7 @@ func TestContract(t *testing.T) {
 	var clauses []clause
 	for _, list := range [][]clause{sessionClauses(), watchClauses(), phoneClauses(), enrolmentClauses(), limitClauses(),
 		keyClauses(), streamClauses(), lifeClauses(), tamperClauses(), deviceClauses(),
-		vaultClauses(), tamperVaultClauses(), operationClauses(), noticeClauses(), outcomeClauses(), registrationClauses(), consentClauses(), passkeyClauses()} {
+		vaultClauses(), tamperVaultClauses(), operationClauses(), noticeClauses(), outcomeClauses(), registrationClauses(), consentClauses(), passkeyClauses(), adminClauses()} {
 		clauses = append(clauses, list...)
 	}
 	for _, b := range backends(t) {

@@ -70,6 +70,12 @@ func splitVersion(value string) (version uint64, body string, err error) {
 
 // SwapIdentity implements device.Store.
 func (st *Store) SwapIdentity(ctx context.Context, old, next device.Identity) error {
+	if old.Version == 0 {
+		// First, as who is listed and not there is passed over.
+		if err := st.list(ctx, next.ID); err != nil {
+			return err
+		}
+	}
 	return st.swapIdentity(ctx, old, next, "", 0)
 }
 
@@ -110,8 +116,43 @@ func (st *Store) put(ctx context.Context, key string, old, next uint64, body str
 	return res == 1, unavailable(err)
 }
 
+// list puts an identity on the list that IdentityPage reads.
+func (st *Store) list(ctx context.Context, id device.TokenID) error {
+	return unavailable(st.db.ZAdd(ctx, st.keys.identities(), redis.Z{Member: string(id.Canonical())}).Err())
+}
+
+// IdentityPage gives up to n identities, those whose ids come after one, in the order
+// of their ids, and the id to go on after; empty: there are no more. What does not
+// authenticate is left out.
+func (st *Store) IdentityPage(ctx context.Context, after device.TokenID, n int) (page []device.Identity, next device.TokenID, err error) {
+	from := "-"
+	if after != "" {
+		from = "(" + string(after)
+	}
+	ids, err := st.db.ZRangeByLex(ctx, st.keys.identities(), &redis.ZRangeBy{Min: from, Max: "+", Count: int64(n)}).Result()
+	if err != nil {
+		return nil, "", unavailable(err)
+	}
+	for _, id := range ids {
+		i, err := st.Identity(ctx, device.TokenID(id))
+		if errors.Is(err, device.ErrUnknown) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		page = append(page, i)
+	}
+	if len(ids) == n {
+		next = device.TokenID(ids[n-1])
+	}
+	return page, next, nil
+}
+
 // Identities gives every identity to visit, one at a time and in no order, until
-// it fails. What does not authenticate is left out.
+// it fails. What does not authenticate is left out. It looks at every key there is,
+// and puts whom it finds on the list of IdentityPage, where those are not whom an
+// older version made.
 func (st *Store) Identities(ctx context.Context, visit func(device.Identity) error) error {
 	var mu sync.Mutex // the masters of a cluster are scanned side by side
 	return st.scan(ctx, st.Prefix+":{tok_*}:i", func(key string) error {
@@ -119,6 +160,9 @@ func (st *Store) Identities(ctx context.Context, visit func(device.Identity) err
 		i, err := st.Identity(ctx, device.TokenID(name))
 		if errors.Is(err, device.ErrUnknown) {
 			return nil
+		}
+		if err == nil {
+			err = st.list(ctx, i.ID)
 		}
 		if err == nil {
 			mu.Lock()

@@ -33,6 +33,10 @@ func (k keys) identity(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:i"
 }
 
+// identities: sorted set of the ids of all identities, all of one score, so that they
+// are in the order of their bytes. A hint: what an identity is, its record says. No end.
+func (k keys) identities() string { return k.prefix + ":{identities}" }
+
 // standing: hash of n, c:{method}, d:{device}, f:{service}, b:{browser} (phones.go).
 func (k keys) standing(id device.TokenID) string {
 	return k.prefix + ":{" + string(id.Canonical()) + "}:s"

@@ -45,7 +45,7 @@ func run(env *environment) int {
 // newRoot is the whole command line.
 func newRoot(env *environment) *cobra.Command {
 	root := group("countersign", "Countersign, a self-hosted login and approval server",
-		newServe(env), newDev(env), newTry(env), newPhone(env), newUser(env), newKeys(env), newToken(env), newProof(env), newService(env), newFlow(env), newConfig(env),
+		newServe(env), newDev(env), newTry(env), newPhone(env), newUser(env), newAdmin(env), newKeys(env), newToken(env), newProof(env), newService(env), newFlow(env), newConfig(env),
 		newHealthcheck(env), newBench(env), newVersion(env),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

@@ -4,20 +4,11 @@ import (
 	"cmp"
 	"strings"
 
+	"countersign/api"
 	"countersign/server"
 
 	"github.com/spf13/cobra"
 )
-
-// A serviceView is a service as the commands print it.
-type serviceView struct {
-	ServiceID string   `json:"serviceId"`
-	Name      string   `json:"name"`
-	Kind      string   `json:"kind"` // confidential, public
-	Modes     []string `json:"modes"`
-	Scopes    []string `json:"scopes"`
-	Origins   []string `json:"origins"`
-}
 
 func newServiceList(env *environment) *cobra.Command {
 	var asJSON bool
@@ -29,9 +20,9 @@ func newServiceList(env *environment) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		services := []serviceView{}
+		services := []api.ServiceView{}
 		for _, s := range cfg.Services {
-			services = append(services, viewService(s))
+			services = append(services, server.ViewService(s))
 		}
 		if asJSON {
 			return writeJSON(env.Stdout, services)
@@ -43,13 +34,4 @@ func newServiceList(env *environment) *cobra.Command {
 		return writeTable(env.Stdout, []string{"SERVICEID", "NAME", "KIND", "MODES", "ORIGINS"}, rows)
 	}
 	return cmd
-}
-
-func viewService(s server.ServiceConfig) serviceView {
-	kind := "public"
-	if s.SecretFile != "" {
-		kind = "confidential"
-	}
-	return serviceView{ServiceID: s.ID, Name: s.Name, Kind: kind, Modes: s.Modes,
-		Scopes: append([]string{}, s.Scopes.Allowed...), Origins: append([]string{}, s.Origins...)}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"countersign/api"
 	"countersign/server"
 
 	"github.com/spf13/cobra"
@@ -25,9 +26,9 @@ func newServiceShow(env *environment) *cobra.Command {
 		}
 		i := slices.IndexFunc(cfg.Services, func(s server.ServiceConfig) bool { return s.ID == args[0] })
 		v := struct {
-			serviceView
+			api.ServiceView
 			ResponseKey string `json:"responseKey"`
-		}{viewService(cfg.Services[i]), base64.RawURLEncoding.EncodeToString(key)}
+		}{server.ViewService(cfg.Services[i]), base64.RawURLEncoding.EncodeToString(key)}
 		if asJSON {
 			return writeJSON(env.Stdout, v)
 		}

@@ -10,7 +10,7 @@ import (
 
 func newUser(env *environment) *cobra.Command {
 	return group("user", "add, show and revoke identities",
-		newUserAdd(env), newUserList(env), newUserShow(env), newUserCode(env), newUserUnlock(env), newUserPasskeys(env), newUserRevoke(env), newUserMethods(env), newUserConsents(env))
+		newUserAdd(env), newUserList(env), newUserShow(env), newUserCode(env), newUserLock(env), newUserUnlock(env), newUserPasskeys(env), newUserRevoke(env), newUserMethods(env), newUserConsents(env))
 }
 
 // A userView is an identity as the commands print it. Claims are personal: only

@@ -306,7 +306,7 @@ func TestOwnersLock(t *testing.T) {
 	if shape(good) != shape(decoy) {
 		t.Errorf("a locked identity shows:\n%s\n%s", good.Body, decoy.Body)
 	}
-	tools := &server.Tools{Store: r.Store(t), Registry: r.Nodes[1].Server.Registry()}
+	tools := &server.Operators{Store: r.Store(t), Registry: r.Nodes[1].Server.Registry()}
 	if err := tools.Unlock(rig.Ctx(t), device.TokenID(p.Token)); err != nil {
 		t.Fatal(err)
 	}
