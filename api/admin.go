@@ -12,6 +12,7 @@ import (
 
 	"countersign/audit"
 	"countersign/device"
+	"countersign/oidc"
 	"countersign/passkey"
 	"countersign/session"
 
@@ -47,8 +48,8 @@ type AdminRecords interface {
 
 // The scopes of operators.
 const (
-	AdminScope = "countersign:admin" // everything
-	AuditScope = "countersign:audit" // reading
+	AdminScope = string(device.OperatorAdmin) // everything
+	AuditScope = string(device.OperatorAudit) // reading
 )
 
 // An AdminToken is a static token of an operator.
@@ -129,6 +130,13 @@ func (h *Handler) operator(r *http.Request) (operator, error) {
 		return operator{}, bad
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
+	if strings.Count(token, ".") == 2 { // a JWT, which no static token is
+		who, err := h.Provider.Operator(r, scheme, token)
+		if errors.Is(err, oidc.ErrOperator) {
+			err = bad
+		}
+		return operator{string(who.Identity), who.Changes}, err
+	}
 	if !strings.EqualFold(scheme, "Bearer") {
 		return operator{}, bad
 	}

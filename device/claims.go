@@ -31,7 +31,17 @@ const (
 	Picture     Scope = "identity:picture"
 )
 
-// Scopes lists every scope.
+// The scopes of operators. They release nothing of anybody, and are not among [Scopes]:
+// services have them by the configuration's admin alone.
+const (
+	OperatorAdmin Scope = "countersign:admin" // everything in the operators' API
+	OperatorAudit Scope = "countersign:audit" // reading it
+)
+
+// OfOperators says whether a scope is one of operators.
+func (s Scope) OfOperators() bool { return s == OperatorAdmin || s == OperatorAudit }
+
+// Scopes lists every scope that releases something.
 func Scopes() []Scope {
 	return []Scope{Name, NameInitial, Birthdate, AgeOver18, AgeOver21, AgeOver25, AgeRange,
 		Nationality, IsEUCitizen, Email, Phone, Address, Picture}

@@ -72,10 +72,10 @@ func (p *Provider) idTokenClaims(_ context.Context, g *goidc.Grant) map[string]a
 }
 
 // accessTokenClaims are what RFC 9068 asks for besides the library's own. The
-// audience is the one resource there is: a client's own API checks for its own.
-func (p *Provider) accessTokenClaims(_ context.Context, _ *goidc.Token, g *goidc.Grant) map[string]any {
+// audience is a resource of ours: a client's own API checks for its own.
+func (p *Provider) accessTokenClaims(_ context.Context, t *goidc.Token, g *goidc.Grant) map[string]any {
 	f := factsOf(g.Store)
-	return map[string]any{"aud": p.Issuer + pathUserinfo, "auth_time": f.AuthTime, "acr": f.ACR, "amr": f.AMR}
+	return map[string]any{"aud": p.audience(t), "auth_time": f.AuthTime, "acr": f.ACR, "amr": f.AMR}
 }
 
 // userinfoClaims are what the user granted, as far as the access token has it.
@@ -85,8 +85,8 @@ func userinfoClaims(ctx context.Context, g *goidc.Grant) map[string]any {
 	return out
 }
 
-func (p *Provider) tokenOptions(_ context.Context, _ *goidc.Grant, c *goidc.Client) goidc.TokenOptions {
-	return goidc.NewJWTTokenOptions(goidc.ES256, seconds(p.party(c.ID).TokenTTL))
+func (p *Provider) tokenOptions(_ context.Context, g *goidc.Grant, c *goidc.Client) goidc.TokenOptions {
+	return goidc.NewJWTTokenOptions(goidc.ES256, seconds(p.tokenLife(g, c.ID)))
 }
 
 // keySet is every key that is published.

@@ -158,6 +158,9 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 	if x.path == pathToken && r.PostForm.Get("grant_type") == "" {
 		return &problem{"invalid_request", "grant_type is missing", http.StatusBadRequest}
 	}
+	if problem := noOperators(r.PostForm); problem != nil && x.path == pathToken {
+		return problem
+	}
 	if problem := d.assertion(r); problem != nil {
 		return problem
 	}

@@ -165,7 +165,7 @@ func (k *keeper) SaveGrant(ctx context.Context, g *goidc.Grant) error {
 	if err != nil || version(g.Store, grantVersion) != 1 {
 		return err
 	}
-	return k.Audit.Record(ctx, audit.Event{Time: k.Now(), Kind: audit.GrantMade, Service: g.ClientID, Token: g.Subject})
+	return k.Audit.Record(ctx, audit.Event{Time: k.Now(), Kind: audit.GrantMade, Service: g.ClientID, Token: g.Subject, Detail: operatorDetail(g)})
 }
 
 // putGrant writes a grant as the version after the one it was read with.
@@ -362,12 +362,14 @@ func wantsRefresh(_ context.Context, _ *goidc.Client, g *goidc.Grant) bool {
 	return contains(g.Scopes, offline)
 }
 
-// absolute keeps rotation from lengthening a grant: the library counts from now. The
-// nonce is of the login alone (OpenID Connect Core §12.2).
+// absolute keeps rotation from lengthening a grant, as the library counts from now, and
+// from giving what operators may do. The nonce is of the login alone (OpenID Connect
+// Core §12.2).
 func absolute(_ context.Context, kind goidc.GrantType, g *goidc.Grant) error {
 	if kind == goidc.GrantRefreshToken {
 		g.RefreshTokenExpiresAt = g.CreatedAt + seconds(refreshLife)
 		g.AuthParams.Nonce = ""
+		refreshed(g)
 	}
 	return nil
 }

@@ -160,7 +160,7 @@ func (l *login) hinted() device.TokenID {
 // a phone or in the page.
 func (l *login) covered(b *browserLogin) (consent, bool) {
 	had := b.Services[l.party.ID]
-	wants := asked(l.as.Scopes, l.party)
+	wants := l.shown()
 	return consent{Asked: wants, Granted: both(wants, had.Granted)}, within(wants, had.Asked)
 }
 
@@ -186,7 +186,7 @@ func (l *login) begin() (goidc.Status, error) {
 		return goidc.StatusFailure, err
 	}
 	o, secret, err := l.Operations.Begin(l.r.Context(), operation.New{Name: operation.Login, Service: l.party.ID, Subject: l.meant(),
-		Scopes: asked(l.as.Scopes, l.party), Finish: l.Issuer + pathAuthorize + "/" + l.as.ID})
+		Scopes: l.shown(), Operators: true, Finish: l.Issuer + pathAuthorize + "/" + l.as.ID})
 	if err != nil {
 		return goidc.StatusFailure, err
 	}
@@ -244,12 +244,13 @@ func (l *login) resume(id operation.ID) (goidc.Status, error) {
 // approved makes the browser login and the grant of an approval.
 func (l *login) approved(o operation.Operation) (goidc.Status, error) {
 	a := o.Approval
-	c := consent{Asked: o.Scopes, Granted: both(a.Scopes, o.Scopes)}
+	all := both(a.Scopes, o.Scopes)
+	c := consent{Asked: plain(o.Scopes), Granted: plain(all)}
 	b, err := l.makeLogin(l.w, l.r, a, l.party.ID, c)
 	if err != nil {
 		return goidc.StatusFailure, err
 	}
-	return l.succeed(b, c.Granted, a.Claims)
+	return l.succeed(b, append(l.operating(all, a.Token), c.Granted...), a.Claims)
 }
 
 // succeed says who the user is and what they granted.

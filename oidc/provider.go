@@ -65,6 +65,8 @@ type Provider struct {
 	Outbox interface {
 		Post(ctx context.Context, n notify.Notice) error
 	}
+	// Operators may be granted the scopes of operators.
+	Operators []device.TokenID
 	// Browser says how long a browser login lives.
 	Browser Lifetimes
 	Audit   audit.Recorder
@@ -72,6 +74,8 @@ type Provider struct {
 	Now     func() time.Time
 	// Unavailable says whether an error means that the store cannot be reached.
 	Unavailable func(error) bool
+
+	library *provider.Provider // once Handler was called
 }
 
 // Operations are run by the room operation.
@@ -96,6 +100,7 @@ func (p *Provider) Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oidc: %w", err)
 	}
+	p.library = library
 	d := &door{Provider: p, library: library.Handler()}
 	d.public = p.publicOrigins()
 	mux := http.NewServeMux()

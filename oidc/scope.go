@@ -34,7 +34,7 @@ func standard(name string) []device.Scope {
 
 func standardNames() []string { return []string{"profile", "email", "phone", "address"} }
 
-// scopesSupported is every scope there is.
+// scopesSupported is every scope that is told of. Those of operators are nobody's business.
 func scopesSupported() []string {
 	out := append([]string{openID, offline}, standardNames()...)
 	for _, s := range device.Scopes() {
@@ -44,14 +44,15 @@ func scopesSupported() []string {
 }
 
 func libraryScopes() (out []goidc.Scope) {
-	for _, s := range scopesSupported() {
+	for _, s := range append(scopesSupported(), string(device.OperatorAdmin), string(device.OperatorAudit)) {
 		out = append(out, goidc.NewScope(s))
 	}
 	return out
 }
 
 // clientScopes are those a service may ask for: openid and offline_access always,
-// a standard one if it may have anything of what that stands for.
+// a standard one if it may have anything of what that stands for, those of operators
+// if it is marked so.
 func clientScopes(p session.RelyingParty) []string {
 	out := []string{openID, offline}
 	for _, s := range p.Allowed {
@@ -61,6 +62,9 @@ func clientScopes(p session.RelyingParty) []string {
 		if len(both(standard(name), p.Allowed)) > 0 {
 			out = append(out, name)
 		}
+	}
+	if p.Operators {
+		out = append(out, string(device.OperatorAdmin), string(device.OperatorAudit))
 	}
 	return out
 }

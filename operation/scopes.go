@@ -32,12 +32,13 @@ func (o Operation) wanted() []device.Scope {
 }
 
 // given is what an answer in the page can release: nothing in the operation of a back
-// end, which is told that it was approved and no claims.
+// end, which is told that it was approved and no claims. That somebody operates the
+// server a phone alone can say.
 func (o Operation) given() []device.Scope {
 	if o.ByService {
 		return nil
 	}
-	return o.wanted()
+	return slices.DeleteFunc(slices.Clone(o.wanted()), device.Scope.OfOperators)
 }
 
 // needed are those that the service insists on.

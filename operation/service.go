@@ -57,7 +57,10 @@ type New struct {
 	// empty: the user tells, or scans. It may be unknown.
 	Subject device.TokenID
 	Scopes  []device.Scope
-	Finish  string // where the browser goes at the end
+	// Operators: scopes of operators may be among them, if the service may ask for
+	// those. Set by the OpenID Provider alone.
+	Operators bool
+	Finish    string // where the browser goes at the end
 	// Expiry is how long it may take, and Attempts how often any method may be tried;
 	// 0: as the flow says.
 	Expiry   time.Duration
@@ -92,7 +95,7 @@ func (svc *Service) plan(n New) (Operation, error) {
 		return Operation{}, errUnknown
 	}
 	for _, s := range n.Scopes {
-		if !slices.Contains(party.Allowed, s) {
+		if !slices.Contains(party.Allowed, s) && !(n.Operators && party.Operators && s.OfOperators()) {
 			return Operation{}, session.ErrScope
 		}
 	}

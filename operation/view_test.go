@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"slices"
 	"testing"
 
 	"countersign/device"
@@ -24,4 +25,31 @@ func TestSwitchedOff(t *testing.T) {
 	if v.off(ByPasskey) {
 		t.Error("another is not offered")
 	}
+}
+
+// That somebody operates the server is neither offered nor taken in a page, before or after
+// a phone has said so.
+func TestPagesApproveNoOperators(t *testing.T) {
+	scopes := []device.Scope{device.OperatorAdmin, device.Name, device.OperatorAudit}
+	for _, o := range []Operation{{Scopes: scopes}, {Approval: &Approval{Scopes: scopes}}} {
+		v := view{svc: &Service{Parties: operatorParty{}}, o: o}
+		for _, asked := range v.asks([]Offer{{ID: ByMessage}}) {
+			if asked.ID != device.Name {
+				t.Errorf("the page asks for %s", asked.ID)
+			}
+		}
+		if got, ok := v.grants(Message{Granted: []device.Scope{device.OperatorAdmin}}); ok {
+			t.Errorf("%v is taken", got)
+		}
+		if got, ok := v.grants(Message{Granted: []device.Scope{device.Name}}); !ok || !slices.Equal(got, []device.Scope{device.Name}) || len(v.o.wanted()) != 3 {
+			t.Errorf("%v of %v", got, v.o.wanted())
+		}
+	}
+}
+
+// operatorParty is a service that may ask for the scopes of operators.
+type operatorParty struct{ session.Parties }
+
+func (operatorParty) Party(string) (session.RelyingParty, bool) {
+	return session.RelyingParty{Operators: true}, true
 }

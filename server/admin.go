@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"countersign/api"
+	"countersign/device"
 )
 
 // operatorTokenPrefix begins every static token that is made here, so that one which
@@ -90,9 +92,18 @@ func ViewService(s ServiceConfig) api.ServiceView {
 		Scopes: append([]string{}, s.Scopes.Allowed...), Origins: append([]string{}, s.Origins...)}
 }
 
+// operatorIdentities may be granted the scopes of operators.
+func operatorIdentities(cfg Config) (out []device.TokenID) {
+	for _, id := range cfg.Admin.Identities {
+		out = append(out, device.TokenID(id))
+	}
+	return out
+}
+
 // admin is the operators' API, if anybody may use it.
 func (n *Node) admin() *api.Admin {
-	if len(n.secrets.Operators) == 0 {
+	client := slices.ContainsFunc(n.cfg.Services, func(s ServiceConfig) bool { return n.parties.byID[s.ID].Operators })
+	if len(n.secrets.Operators) == 0 && !client {
 		return nil
 	}
 	a := &api.Admin{Tokens: n.secrets.Operators, Services: []api.ServiceView{}, Passkeys: n.passkeys, Records: n.store,

@@ -218,7 +218,7 @@ func (n *Node) wire() {
 		n.passkeys.Site, n.operations.Passkeys = site, n.passkeys
 	}
 	n.provider = &oidc.Provider{Issuer: n.cfg.Issuer, Clients: clients(n.cfg, n.secrets), Parties: n.parties, Pairwise: n.parties.pairwise(), Keys: n.keys,
-		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Passkeys: n.passkeys, Vault: n.store, Limiter: n.store, Pages: n.pages, Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
+		Operations: n.operations, Sessions: n.sessions, Identities: n.store, Passkeys: n.passkeys, Vault: n.store, Limiter: n.store, Pages: n.pages, Operators: operatorIdentities(n.cfg), Browser: oidc.Lifetimes(n.cfg.BrowserLogin), Audit: recorder,
 		Log: n.log, Now: n.store.Now, Unavailable: unavailable}
 	n.tell(recorder)
 	n.wake(recorder)

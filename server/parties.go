@@ -23,7 +23,9 @@ type parties struct {
 func newParties(cfg Config, secrets Secrets) *parties {
 	p := &parties{byID: map[string]session.RelyingParty{}, byOrigin: map[string][]string{}}
 	for _, s := range cfg.Services {
-		p.byID[s.ID] = party(s, secrets.Services[s.ID])
+		x := party(s, secrets.Services[s.ID])
+		x.Operators = s.Admin && len(cfg.Admin.Identities) > 0
+		p.byID[s.ID] = x
 		for _, o := range s.Origins {
 			p.byOrigin[o] = append(p.byOrigin[o], s.ID)
 		}

@@ -24,7 +24,10 @@ type RelyingParty struct {
 	Allowed  []device.Scope
 	Default  []device.Scope
 	Required []device.Scope // the user may not switch them off
-	Modes    []Mode         // the first is the default
+	// Operators: it may ask for the scopes of operators too, as a client of the OpenID
+	// Provider and not otherwise.
+	Operators bool
+	Modes     []Mode // the first is the default
 
 	MaskLast2      bool // otp_ready shows four of six digits, but never in mode enter
 	Pairwise       bool // sub and tokenId are this service's own

@@ -67,6 +67,26 @@ func TestDenyNeedsNoScopes(t *testing.T) {
 	}
 }
 
+// Scopes of operators are asked for by the provider alone, for services marked so.
+func TestOperatorScopes(t *testing.T) {
+	for _, tc := range []struct {
+		marked, silent, authenticated bool
+		scope                         device.Scope
+		good                          bool
+	}{
+		{true, true, false, device.OperatorAdmin, true}, {true, true, false, device.OperatorAudit, true}, {true, true, false, device.Birthdate, false},
+		{false, true, false, device.OperatorAdmin, false}, {true, false, false, device.OperatorAdmin, false}, {true, false, true, device.OperatorAdmin, false},
+		{true, true, true, device.OperatorAudit, false}, {true, true, false, "countersign:all", false},
+	} {
+		r := newRig(t)
+		r.party.Operators = tc.marked
+		_, err := r.svc.Start(t.Context(), Start{Party: *r.party, Asked: &r.alice.token, Scopes: []string{string(tc.scope)}, Silent: tc.silent, Authenticated: tc.authenticated})
+		if tc.good != (err == nil) || !tc.good && !errors.Is(err, ErrScope) {
+			t.Errorf("%+v: %v", tc, err)
+		}
+	}
+}
+
 // What a start wants: the service's default, or a part of what it may have.
 func TestWantedScopes(t *testing.T) {
 	for _, tc := range []struct {

@@ -71,7 +71,9 @@ func (svc *Service) begin(ctx context.Context, s Session) (Session, error) {
 // plan makes the session that a start asks for.
 func (svc *Service) plan(st Start) (Session, error) {
 	p := st.Party
-	scopes, err := wanted(p, st.Scopes)
+	// A login of the OpenID Provider, and nothing that a service starts itself.
+	operators := p.Operators && st.Silent && !st.Authenticated
+	scopes, err := wanted(p, st.Scopes, operators)
 	if err != nil {
 		return Session{}, err
 	}
@@ -122,17 +124,19 @@ func ceilSecond(t time.Time) time.Time {
 	return t
 }
 
-// wanted gives the scopes of a session, sorted.
-func wanted(p RelyingParty, asked []string) ([]device.Scope, error) {
+// wanted gives the scopes of a session, sorted. Those of operators may be among them if
+// operators says so.
+func wanted(p RelyingParty, asked []string, operators bool) ([]device.Scope, error) {
 	if asked == nil {
 		return sorted(p.Default), nil
 	}
 	var scopes []device.Scope
 	for _, a := range asked {
-		if !slices.Contains(p.Allowed, device.Scope(a)) {
+		scope := device.Scope(a)
+		if !slices.Contains(p.Allowed, scope) && !(operators && scope.OfOperators()) {
 			return nil, ErrScope
 		}
-		scopes = append(scopes, device.Scope(a))
+		scopes = append(scopes, scope)
 	}
 	return slices.Compact(sorted(scopes)), nil
 }

@@ -86,6 +86,7 @@ const scopes: Readonly<Record<string, string>> = {
   'identity:age_over_18': 'Whether you are over 18', 'identity:age_over_21': 'Whether you are over 21', 'identity:age_over_25': 'Whether you are over 25',
   'identity:age_range': 'Your age range', 'identity:nationality': 'Your nationality', 'identity:is_eu_citizen': 'Whether you are an EU citizen',
   'identity:email': 'Your e-mail address', 'identity:phone': 'Your phone number', 'identity:address': 'Your address', 'identity:picture': 'Your picture',
+  'countersign:admin': 'Operating this login server: enrolling, locking and revoking anybody', 'countersign:audit': 'Reading the records of this login server, of everybody’s logins',
   openid: 'That it is you', offline_access: 'Staying logged in while you are away',
 };
 
