@@ -95,7 +95,7 @@ func (svc *Service) plan(n New) (Operation, error) {
 		return Operation{}, errUnknown
 	}
 	for _, s := range n.Scopes {
-		if !slices.Contains(party.Allowed, s) && !(n.Operators && party.Operators && s.OfOperators()) {
+		if operators := n.Operators && party.Operators && s.OfOperators(); !operators && !slices.Contains(party.Allowed, s) {
 			return Operation{}, session.ErrScope
 		}
 	}

@@ -179,7 +179,7 @@ func (k *configCheck) serviceOIDC(path string, s ServiceConfig) {
 	for _, x := range []struct {
 		name string
 		set  bool
-	}{{"requirePAR", s.RequirePAR}, {"backchannelLogoutURI", s.BackchannelLogoutURI != ""}} {
+	}{{"requirePAR", s.RequirePAR}, {"backchannelLogoutURI", s.BackchannelLogoutURI != ""}, {"admin", s.Admin}} {
 		if x.set && len(s.RedirectURIs) == 0 {
 			k.fail(path+"."+x.name, "has no effect without redirectURIs", "it is for services that use OpenID Connect")
 		}

@@ -170,9 +170,9 @@ type MessageConfig struct {
 
 // AdminConfig says who operates the installation.
 type AdminConfig struct {
-	// File of static operator tokens, one `name scope sha256-hex` a line; empty: none.
+	// File of static tokens for the operators' API, one `name scope sha256-hex` a line, as `countersign admin token` prints them; empty: none.
 	TokensFile string `koanf:"tokensFile"`
-	// The tokenIds that may be granted the operator scopes.
+	// The tokenIds that may be granted the scopes `countersign:admin` and `countersign:audit`, through services marked `admin`.
 	Identities []string `koanf:"identities"`
 }
 
@@ -218,7 +218,7 @@ type ServiceConfig struct {
 	RequirePAR bool `koanf:"requirePAR"`
 	// Gives it only tokens bound to a key (DPoP); needs `redirectURIs` or `ciba`.
 	RequireDPoP bool `koanf:"requireDPoP"`
-	// May be granted the operator scopes.
+	// May ask for the scopes of operators (`admin.identities`); needs `redirectURIs`.
 	Admin bool `koanf:"admin"`
 	// Tells the service when a tokenId is unknown or revoked; needs `secretFile`.
 	RevealUnknown bool `koanf:"revealUnknown"`

@@ -133,7 +133,7 @@ func wanted(p RelyingParty, asked []string, operators bool) ([]device.Scope, err
 	var scopes []device.Scope
 	for _, a := range asked {
 		scope := device.Scope(a)
-		if !slices.Contains(p.Allowed, scope) && !(operators && scope.OfOperators()) {
+		if may := operators && scope.OfOperators(); !may && !slices.Contains(p.Allowed, scope) {
 			return nil, ErrScope
 		}
 		scopes = append(scopes, scope)

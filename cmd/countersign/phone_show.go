@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
 	"countersign/api"
+	"countersign/device"
 )
 
 // showDisplay prints what the user is asked to approve. Where it comes from is
@@ -23,6 +25,9 @@ func (env *environment) showDisplay(d api.Display) error {
 	pairs := [][2]string{
 		{"service", plain(d.Service.Name) + " (" + plain(d.Service.ID) + ")"},
 		{"releases", plain(strings.Join(d.Scopes, ", "))},
+	}
+	if slices.ContainsFunc(d.Scopes, func(s string) bool { return device.Scope(s).OfOperators() }) {
+		pairs = append(pairs, [2]string{"operates", "the login server itself: everybody's phones and records"})
 	}
 	if r := d.Requester; r != nil {
 		by := ""

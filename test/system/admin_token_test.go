@@ -216,8 +216,11 @@ func TestOperatorTokenEnds(t *testing.T) {
 	ends("the phone", lost, func() error { return registry.RevokeDevice(rig.Ctx(t), id, device.ID(second.Device)) })
 	letIn(t, r, 2, kept, true)
 	for what, change := range map[string]func(c *server.Config){
-		"another operator": func(c *server.Config) { c.Admin.Identities = []string{"tok_AAAAAAAAAAAAAAAAAAAAAA"}; c.Services[1].Admin = true },
-		"another client":   func(c *server.Config) { c.Admin.Identities = []string{alice.Token}; c.Services[2].Admin = true },
+		"another operator": func(c *server.Config) {
+			c.Admin.Identities = []string{"tok_AAAAAAAAAAAAAAAAAAAAAA"}
+			c.Services[1].Admin = true
+		},
+		"another client": func(c *server.Config) { c.Admin.Identities = []string{alice.Token}; c.Services[2].Admin = true },
 	} {
 		r.Add(func(c *server.Config, _ *server.Secrets) {
 			c.Services = slices.Clone(c.Services)

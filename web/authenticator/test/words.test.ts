@@ -37,6 +37,8 @@ test('what an answer carries is said', () => {
 
 test('scopes and times', () => {
   assert.equal(scopeWords('identity:age_over_18'), 'Whether you are over 18');
+  assert.match(scopeWords('countersign:admin') ?? '', /^Operating this login server/);
+  assert.match(scopeWords('countersign:audit') ?? '', /^Reading the records of this login server/);
   assert.equal(scopeWords('toString'), undefined);
   // The login page calls them the same: a user is not to wonder whether it is something else.
   const said = Object.entries(pages).filter(([key]) => key.startsWith('scope'));
