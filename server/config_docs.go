@@ -24,7 +24,7 @@ const docsIntroduction = "# Configuration\n\n" +
 	"`countersign config show` prints what is in force and where each value came from.\n\n" +
 	"- **Environment.** `COUNTERSIGN_SESSION__TTL=90s` sets `session.ttl`: two underscores step into a group, case does not count, lists are separated by commas. `services`, `flows` and `templates` come from the file only.\n" +
 	"- **Durations** have a unit: `90s`, `5m`, `1h`, `30d`. **Rates** are a number per window: `30/m`, `5/10m`.\n" +
-	"- **Secrets** are in files: a key ending in `File` takes the path of a file that holds the secret, one newline at its end ignored. Only `redis.url` may hold a password itself, which gives a warning.\n\n" +
+	"- **Secrets** are in files: a key ending in `File` takes the path of a file that holds the secret, one newline at its end ignored; a relative path begins where the program is started, not where the configuration is. Only `redis.url` may hold a password itself, which gives a warning.\n\n" +
 	"| key | default | meaning |\n|---|---|---|\n"
 
 // Docs writes the reference of every key as Markdown.

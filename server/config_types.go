@@ -122,7 +122,7 @@ type LimitsConfig struct {
 	InitiatePerIP Rate `koanf:"initiatePerIP"`
 	// Enrolments tried per address.
 	EnrollPerIP Rate `koanf:"enrollPerIP"`
-	// Phone requests per address, counted apart for claim, verify and pending.
+	// Phone requests per address, counted apart for claim, verify, pending, each device verb and the phone's socket.
 	VerifyPerIP Rate `koanf:"verifyPerIP"`
 	// Sessions waiting for one identity that are shown on its phones; at least 1. Further ones open by scanning only. As many again are shown of those that services start without a page (CIBA).
 	PendingPerUser int `koanf:"pendingPerUser"`
