@@ -123,7 +123,7 @@ func (a *Asker) ask(id string, body []byte) ([]byte, error) {
 	}
 	answer, err := a.post(ctx, id, body)
 	if err != nil {
-		a.Log.WarnContext(ctx, "a question was not answered", "id", id, "cause", cause(err))
+		a.Log.WarnContext(ctx, "a question was not answered", "id", id, "cause", Cause(err))
 		return nil, err
 	}
 	return answer, nil

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// cause says why a notice was not taken, in words of our own: what the other side
-// sent, and the URL, may say more than a log should have.
-func cause(err error) string {
+// Cause says why a request to another server failed, in words of our own: what the
+// other side sent, and the URL, may say more than a log should have.
+func Cause(err error) string {
 	var (
 		made        errMade
 		status      statusError
@@ -39,7 +39,3 @@ func cause(err error) string {
 	}
 	return "the connection failed"
 }
-
-// Cause says why a request to another server failed, without what that server or its
-// URL says.
-func Cause(err error) string { return cause(err) }

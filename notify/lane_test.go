@@ -182,7 +182,7 @@ func TestCause(t *testing.T) {
 		"this node stopped":                                              context.Canceled,
 		"the connection failed":                                          errors.New("malformed secret"),
 	} {
-		if got := cause(err); got != want || strings.Contains(got, "secret") {
+		if got := Cause(err); got != want || strings.Contains(got, "secret") {
 			t.Errorf("%v: %q", err, got)
 		}
 	}

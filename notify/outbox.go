@@ -209,8 +209,8 @@ func (o *Outbox) later(ctx context.Context, n Notice, due time.Time) {
 	o.kept(ctx, n, o.Store.DelayNotice(ctx, n.ID, due))
 }
 
-// later is the later of two moments.
-func later(a, b time.Time) time.Time {
+// latest is the later of two moments.
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
@@ -227,7 +227,7 @@ func settling(ctx context.Context) (context.Context, context.CancelFunc) {
 func (o *Outbox) deliver(ctx context.Context, n Notice) {
 	outcome, err := o.try(ctx, n)
 	if e, early := errors.AsType[EarlyError](err); early {
-		o.later(ctx, n, later(e.Due, o.Now().Add(every)))
+		o.later(ctx, n, latest(e.Due, o.Now().Add(every)))
 		return
 	}
 	due := o.Now().Add(wait(n.Version))
@@ -237,7 +237,7 @@ func (o *Outbox) deliver(ctx context.Context, n Notice) {
 	}
 	ctx, cancel := settling(ctx)
 	defer cancel()
-	o.Log.InfoContext(ctx, "a notice was not taken and will be tried again", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", cause(err))
+	o.Log.InfoContext(ctx, "a notice was not taken and will be tried again", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", Cause(err))
 	n.Version++
 	o.kept(ctx, n, o.Store.PutNotice(ctx, n, due))
 }
@@ -251,7 +251,7 @@ func (o *Outbox) end(ctx context.Context, n Notice, outcome outcome, err error) 
 	case taken:
 		o.record(ctx, n, audit.NoticeTaken)
 	default:
-		o.Log.WarnContext(ctx, "a notice was not taken", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", cause(err))
+		o.Log.WarnContext(ctx, "a notice was not taken", "kind", n.Kind, "service", n.Service, "try", n.Version, "cause", Cause(err))
 		o.record(ctx, n, audit.NoticeFailed)
 	}
 	o.kept(ctx, n, o.Store.DropNotice(ctx, n))
