@@ -10,7 +10,7 @@
 //	POST /enroll                     enrol.go    a phone joins an identity
 //	POST /auth/{pending,claim,verify} phone.go   what a phone does
 //	GET  /.well-known/…              wellknown.go keys and discovery
-//	POST /device/{verb}              device.go   the phones of an identity
+//	POST /device/{verb}              device.go   the phones of an identity; push.go where one is woken
 //	GET, POST /operations            operations.go what back ends have approved
 //	GET, POST /consents              consents.go what users have agreed to
 //	PUT  /authn/{id}                 authn.go    the page of an operation

@@ -1,5 +1,7 @@
 // Package notify tells other people's servers what happened here: a client that
-// a login is decided, or that a user has logged out.
+// a login is decided, or that a user has logged out; a gateway that a user is to get
+// a message (package gateway); a back end how what it began ended (package webhook).
+// What wakes phones (package push) is no notice, and shares the [Client] alone.
 //
 // An [Outbox] keeps each [Notice] in the [Store] until it was taken or its time
 // is up, so that it outlives the node it was posted on. Any node delivers any
@@ -8,7 +10,7 @@
 // twice.
 //
 //	Post ── claim ── Courier makes the request ── 2xx ───────────> taken
-//	          ^                                 ├─ refused (400) ─> dropped
+//	          ^                                 ├─ refused (400) ─> dropped, but for the patient kinds
 //	          └── wait, longer each time ───────┴─ anything else
 //
 // What is sent is made by the [Courier] of its kind at the moment it is sent, so

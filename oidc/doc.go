@@ -11,7 +11,9 @@
 //	end-session  the browser login ends, and every client hears of it (logout.go)
 //
 // What a client asks for is shaped before the library reads it (door.go,
-// request.go, hint.go).
+// request.go, hint.go), and what goes wrong is said anew for who writes the client
+// (reason.go). Moments are Redis', and are given to the library as this machine's
+// (clock.go).
 //
 // The protocol itself is the work of github.com/luikyv/go-oidc, which no other
 // room knows. What it leaves to its user is here: that everything single-use is

@@ -7,7 +7,8 @@
 // passkeyadd.go), and knows none of the others. One
 // dispatcher, [Service.Handle], reads the operation and the session of its device
 // step, brings the operation up to the present, lets the method that the message is
-// for answer it, and swaps the outcome in if nobody else was quicker. A login, for
+// for answer it, and swaps the outcome in if nobody else was quicker. What an answer in
+// the page gives the service, where no phone has shown it, is in scopes.go. A login, for
 // one:
 //
 //	identify ── identify {user} ──> device ── approved on a phone ──> DONE

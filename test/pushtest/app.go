@@ -42,7 +42,7 @@ func NewApp(t testing.TB, endpoint string) App {
 	return a
 }
 
-// P256DH and Secret are the members of its keys.
+// P256DH is the member p256dh of its keys.
 func (a App) P256DH() string { return base64.RawURLEncoding.EncodeToString(a.Key.PublicKey().Bytes()) }
 
 // Secret is the member auth.
