@@ -113,7 +113,14 @@ func (m *amid) finishAll(n int) map[string]any {
 		t.Errorf("CIBA by an id_token: %d %s", a.status, a.body)
 	}
 	m.finishDirect(n, note)
+	m.finishLogout(n, hint, note)
+	return kids
+}
 
+// finishLogout ends the browser login, of which a client is told.
+func (m *amid) finishLogout(n int, hint string, note func(what, token string)) {
+	m.t.Helper()
+	t, r := m.t, m.r
 	a := m.in.get(endSession(r, "id_token_hint", hint, "post_logout_redirect_uri", afterDemo))
 	if a.status != http.StatusSeeOther || a.location.String() != afterDemo {
 		t.Errorf("logout: %d %v", a.status, a.location)
@@ -127,7 +134,6 @@ func (m *amid) finishAll(n int) map[string]any {
 		t.Errorf("logout token: %v", err)
 	}
 	note("a logout token", v.Get("logout_token"))
-	return kids
 }
 
 // finishDirect ends the login of the direct API, whose tokens the same keys sign.

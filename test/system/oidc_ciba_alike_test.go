@@ -66,7 +66,14 @@ func TestCIBAAnswersAlike(t *testing.T) {
 			}
 		}
 	}
-	// And the end, by time, at the same moment.
+	endAlike(t, r, shop, seen)
+	t.Log(fewest)
+}
+
+// endAlike wants requests, whose ids come last in what was said of them, to end by time
+// at the same moment.
+func endAlike(t *testing.T, r *rig.Rig, shop *caller, seen map[string][]string) {
+	t.Helper()
 	ends := map[string]time.Time{}
 	r.Eventually("all have expired", func() bool {
 		for what, said := range seen {
@@ -79,5 +86,4 @@ func TestCIBAAnswersAlike(t *testing.T) {
 	if apart := ends["a user"].Sub(ends["nobody"]).Abs(); apart > 2*time.Second {
 		t.Errorf("they end %v apart", apart)
 	}
-	t.Log(fewest)
 }
