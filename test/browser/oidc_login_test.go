@@ -241,6 +241,7 @@ func TestOIDCReloaded(t *testing.T) {
 // kept is what the provider's pages keep in a browser beside cookies.
 func (p *party) kept(l *loginPage) string {
 	p.t.Helper()
+	l.excuse("/favicon.ico")                        // which browsers may ask for beside what is no page
 	l.visit(p.proxy.url + "/.well-known/jwks.json") // any address of theirs without a script
 	return eval[string](l.tab, "JSON.stringify({...localStorage, ...sessionStorage})")
 }
