@@ -19,6 +19,7 @@ func outcomeClauses() []clause {
 		{"an outcome that was changed is no outcome", outcomeTampered},
 		{"what is due later is put in two trips", noticeExpected},
 		{"what was told of an announced session leaves nothing behind", outcomeDropped},
+		{"what was told is not what nobody has ended", outcomeTold},
 		{"a notice is hastened if nobody has claimed it", noticeHastened},
 	}
 }
@@ -33,6 +34,7 @@ func outcomeStays(t *testing.T, b backend) {
 	r := newRig(t, b.address)
 	alice := r.alice()
 	s := r.started(asked(alice.ID), announced)
+	check(t, r.PutNotice(t.Context(), ofSession(s), s.ExpiresAt))
 	_, err := r.Outcome(t.Context(), s.ID)
 	wantErr(t, err, session.ErrNotFound)
 	s = r.swapped(s, claimBy(alice), session.Effects{})
@@ -70,6 +72,7 @@ func outcomeOfEndsAlone(t *testing.T, b backend) {
 func outcomeOfWinner(t *testing.T, b backend) {
 	r := newRig(t, b.address)
 	s := r.started(asked(device.NewTokenID()), announced)
+	check(t, r.PutNotice(t.Context(), ofSession(s), s.ExpiresAt))
 	late := r.apply(s, byPage())
 	claimed := r.swapped(s, claimBy(r.alice()), session.Effects{})
 	wantErr(t, r.Swap(t.Context(), s, late, session.Effects{}), session.ErrConflict)
@@ -113,6 +116,20 @@ func outcomeDropped(t *testing.T, b backend) {
 	check(t, r.PutNotice(t.Context(), again, s.ExpiresAt)) // tried once
 	check(t, r.DropNotice(t.Context(), again))
 	wantSame(t, r.names(), []string{r.keys.session(s.ID)})
+}
+
+// Two nodes have the notice, one of them for too long: when the other has told it, the
+// session is not one that nobody has ended.
+func outcomeTold(t *testing.T, b backend) {
+	r := newRig(t, b.address)
+	s := r.started(announced)
+	check(t, r.PutNotice(t.Context(), ofSession(s), r.Now()))
+	r.swapped(s, byPage(), session.Effects{})
+	slow := r.claimed()
+	wantSame(t, len(slow), 1)
+	check(t, r.another().DropNotice(t.Context(), slow[0]))
+	_, err := r.Outcome(t.Context(), s.ID)
+	wantErr(t, err, notify.ErrNobody)
 }
 
 func noticeHastened(t *testing.T, b backend) {

@@ -41,7 +41,8 @@ type Hook struct {
 // Outcomes keeps how sessions ended for longer than the sessions.
 type Outcomes interface {
 	// Outcome gives the event of an announced session that was ended, as
-	// [SessionEvent] made it. session.ErrNotFound if it was not.
+	// [SessionEvent] made it. session.ErrNotFound if it was not; notify.ErrNobody if the
+	// notice of its end is not kept any more.
 	Outcome(ctx context.Context, id session.ID) ([]byte, error)
 }
 
@@ -81,8 +82,11 @@ func (h *Hooks) Couriers() map[notify.Kind]notify.Courier {
 }
 
 func sessionNotice(s session.Session) notify.Notice {
-	return notify.Notice{ID: string(s.ID) + ended, Kind: SessionKind, Service: s.Service, Until: Until(s.ExpiresAt)}
+	return notify.Notice{ID: NoticeOf(s.ID), Kind: SessionKind, Service: s.Service, Until: Until(s.ExpiresAt)}
 }
+
+// NoticeOf is the id of the notice of a session's end.
+func NoticeOf(id session.ID) string { return string(id) + ended }
 
 // SessionOf is the session that a notice is about.
 func SessionOf(n notify.Notice) session.ID { return session.ID(strings.TrimSuffix(n.ID, ended)) }
@@ -101,7 +105,7 @@ func (h *Hooks) ForgetSession(ctx context.Context, s session.Session) error {
 // session's time is up.
 func (h *Hooks) SessionOver(ctx context.Context, s session.Session) {
 	if s.Announced {
-		h.hasten(ctx, string(s.ID)+ended, s.ExpiresAt)
+		h.hasten(ctx, NoticeOf(s.ID), s.ExpiresAt)
 	}
 }
 
