@@ -7,16 +7,27 @@ import (
 )
 
 // A server that hangs takes 5 s of each delivery. So that it holds up nobody
-// else's, each service has a lane of its own.
+// else's, each kind of notice of a service has a lane of its own: what is told of one
+// service goes to several servers, and of one kind there may be far more than of another.
 const (
-	atOnce = 4                // deliveries of one node to a service
-	inLine = 32               // notices of a service that a node has claimed: those, and what waits for its turn
-	putOff = 30 * time.Second // the most that what finds the lane full is put off
+	atOnce = 4  // deliveries of one node in a lane
+	inLine = 32 // notices of a lane that a node has claimed: those, and what waits for its turn
+	// putOff is the most that what finds the lane full is put off: as long as what was
+	// tried. Shorter, the nodes would do nothing but put off what is left of a day.
+	putOff = longest
 )
+
+// A place says in which lane a notice waits.
+type place struct {
+	service string
+	kind    Kind
+}
+
+func placeOf(n Notice) place { return place{n.Service, n.Kind} }
 
 type lanes struct {
 	mu   sync.Mutex
-	of   map[string]*lane
+	of   map[place]*lane
 	busy sync.WaitGroup // everything that is claimed
 }
 
@@ -26,16 +37,16 @@ type lane struct {
 	slots   chan struct{}
 }
 
-// enter gives the lane of a service; nil: it is full, and the notice is to come again
+// enter gives the lane of a place; nil: it is full, and the notice is to come again
 // so much later, the later the more were refused: what waits for a server that hangs
 // is not to keep the nodes busy.
-func (s *lanes) enter(service string) (*lane, time.Duration) {
+func (s *lanes) enter(at place) (*lane, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.of[service]
+	l := s.of[at]
 	if l == nil {
 		l = &lane{slots: make(chan struct{}, atOnce)}
-		s.of[service] = l
+		s.of[at] = l
 	}
 	if l.claimed == inLine {
 		l.refused++
@@ -45,11 +56,11 @@ func (s *lanes) enter(service string) (*lane, time.Duration) {
 	return l, 0
 }
 
-func (s *lanes) leave(service string) {
+func (s *lanes) leave(at place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.of[service].claimed--; s.of[service].claimed == 0 {
-		delete(s.of, service)
+	if s.of[at].claimed--; s.of[at].claimed == 0 {
+		delete(s.of, at)
 	}
 }
 

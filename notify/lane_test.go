@@ -110,6 +110,50 @@ func TestOutboxSlowServer(t *testing.T) {
 	})
 }
 
+// Nor what else there is to tell of the same service, by another server.
+func TestOutboxSlowKind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o, _, h, stop := manned(t)
+		o.Couriers["message"] = func(ctx context.Context, _ Notice) (*http.Request, error) {
+			return http.NewRequestWithContext(ctx, http.MethodPost, "https://quick/", nil)
+		}
+		for range 2 * inLine {
+			o.must(t, "slow", time.Hour)
+		}
+		<-time.After(time.Second)
+		before := time.Since(h.began)
+		if err := o.Post(t.Context(), Notice{Kind: "message", Service: "slow", Until: time.Now().Add(time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Minute)
+		stop()
+		if at := h.at["quick"]; len(at) != 1 || at[0]-before > time.Second {
+			t.Errorf("told at %v, posted at %v", at, before)
+		}
+	})
+}
+
+// What is left of a day by a server that hangs is not looked at so often that the nodes
+// come to nothing else.
+func TestOutboxLongBacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o, m, _, stop := manned(t)
+		const backlog = 800
+		for range backlog {
+			o.must(t, "slow", 24*time.Hour)
+		}
+		<-time.After(15 * time.Minute)
+		before := m.putOff()
+		<-time.After(5 * time.Minute)
+		stop()
+		if n := m.putOff() - before; n > 3*backlog {
+			t.Errorf("put off %d times in five minutes", n)
+		}
+	})
+}
+
 // However many wait for a server that hangs, each is tried or put on record as not
 // taken, and the nodes are not kept busy with them.
 func TestOutboxBacklog(t *testing.T) {

@@ -89,7 +89,7 @@ type Outbox struct {
 
 // New completes an outbox.
 func New(o Outbox) *Outbox {
-	o.wake, o.lanes = make(chan struct{}, 1), &lanes{of: map[string]*lane{}}
+	o.wake, o.lanes = make(chan struct{}, 1), &lanes{of: map[place]*lane{}}
 	return &o
 }
 
@@ -179,14 +179,14 @@ func (o *Outbox) round(ctx, work context.Context) (more bool) {
 			o.end(work, n, failed, errLate)
 			continue
 		}
-		l, later := o.lanes.enter(n.Service)
+		l, later := o.lanes.enter(placeOf(n))
 		if l == nil { // so many are before it that its server has to answer first
 			o.later(work, n, o.Now().Add(later))
 			continue
 		}
 		o.lanes.busy.Go(func() {
 			defer o.look()
-			defer o.lanes.leave(n.Service)
+			defer o.lanes.leave(placeOf(n))
 			switch {
 			case l.turn(ctx, late):
 				defer l.done()

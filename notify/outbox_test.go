@@ -34,6 +34,12 @@ func (m *memory) PutNotice(_ context.Context, n Notice, due time.Time) error {
 	return m.err
 }
 
+func (m *memory) putOff() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.delays
+}
+
 func (m *memory) DelayNotice(_ context.Context, id string, due time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
