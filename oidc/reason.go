@@ -31,7 +31,7 @@ func (x *exchange) reason(text string) string {
 	}
 	cause := errors.Unwrap(known)
 	switch {
-	case cause == nil || errors.Unwrap(cause) != nil:
+	case cause == nil || hasCauses(cause):
 		return text
 	case errors.Is(cause, goidc.ErrNotFound):
 		return text + ": it is unknown, spent or over"
@@ -41,6 +41,13 @@ func (x *exchange) reason(text string) string {
 		return errNoChallenge
 	}
 	return described(cause.Error())
+}
+
+// hasCauses says whether an error stands for one other, or for several: those of the
+// store do.
+func hasCauses(err error) bool {
+	several, ok := err.(interface{ Unwrap() []error })
+	return errors.Unwrap(err) != nil || ok && len(several.Unwrap()) > 0
 }
 
 // described is a text as an error_description may have it (RFC 6749 §5.2).

@@ -20,6 +20,8 @@ func TestReason(t *testing.T) {
 		"a cause":               {goidc.WrapError(goidc.ErrorCodeInvalidRequest, "invalid request", leaf), "invalid request", "code is required"},
 		"a cause of a redirect": {fmt.Errorf("x: %w", goidc.WrapError(goidc.ErrorCodeInvalidRequest, "invalid request", leaf)), "invalid request", "code is required"},
 		"a cause with a cause":  {goidc.WrapError(goidc.ErrorCodeInvalidRequest, "invalid request", fmt.Errorf("dial 10.0.0.5: %w", leaf)), "invalid request", "invalid request"},
+		"a cause with two":      {goidc.WrapError(goidc.ErrorCodeInvalidRequest, "invalid request", fmt.Errorf("%w: %w", leaf, errors.New("dial 10.0.0.5"))), "invalid request", "invalid request"},
+		"causes joined":         {goidc.WrapError(goidc.ErrorCodeInvalidRequest, "invalid request", errors.Join(errors.New("dial 10.0.0.5"))), "invalid request", "invalid request"},
 		"none":                  {goidc.NewError(goidc.ErrorCodeInvalidRequest, "invalid request"), "invalid request", "invalid request"},
 		"not of the library":    {leaf, "invalid request", "invalid request"},
 		"not found":             {goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", goidc.ErrNotFound), "invalid grant", "invalid grant: it is unknown, spent or over"},
