@@ -52,6 +52,7 @@ func (h *Handler) operationPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	h.Cookies.Trim(c.Response(), r, id)
 	return h.Pages.Operation(c.Response(), r, web.Operation{ID: id, Service: o.Service, Approval: o.Name != operation.Login, EndsHere: o.ByService && o.Return == ""})
 }
 

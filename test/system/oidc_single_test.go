@@ -67,6 +67,27 @@ func TestOIDCSingleSignOn(t *testing.T) {
 	}
 }
 
+// Another site makes a browser begin many logins by forms, which come without cookies:
+// the next login page that it shows leaves it with no more than anybody needs.
+func TestOIDCManyLoginsBegun(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	s, p := newSurfer(t, r, 0), newParty(t, r, 0, rig.Service, "", demoCallback)
+	issuer := request(t, http.MethodGet, r.Issuer, nil).URL
+	var begun reply
+	for range 12 {
+		form := newSurfer(t, r, 0)
+		begun = form.get(p.url())
+		s.http.Jar.SetCookies(issuer, form.http.Jar.Cookies(issuer))
+	}
+	if a := s.get(begun.location.String()); a.status != http.StatusOK || strings.Contains(a.body, "Not for this browser") {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if left := s.http.Jar.Cookies(issuer); len(left) != 8 || !strings.Contains(s.cookies(), operationOf(t, r, begun)) {
+		t.Errorf("left are %v", left)
+	}
+}
+
 // A cookie that was changed, or is another's, logs nobody in.
 func TestOIDCLoginCookie(t *testing.T) {
 	t.Parallel()

@@ -48,11 +48,18 @@ func (j Jar) name(short string) string {
 // Add remembers the secret of an operation, and forgets the oldest of more than
 // eight.
 func (j Jar) Add(w http.ResponseWriter, r *http.Request, id, secret string) {
+	j.Trim(w, r, id)
+	j.set(w, begins+id, secret)
+}
+
+// Trim forgets the oldest operations of more than eight, one of which is id. A form of
+// another site comes without our cookies, so what it begins puts none out; when its
+// page is opened they are there. Too many would make a header that nobody takes.
+func (j Jar) Trim(w http.ResponseWriter, r *http.Request, id string) {
 	others := slices.DeleteFunc(j.operations(r), func(known string) bool { return known == id })
 	for _, old := range others[:max(0, len(others)-most+1)] {
 		j.set(w, begins+old, "")
 	}
-	j.set(w, begins+id, secret)
 }
 
 // Secret is that of an operation; empty: this browser has none.

@@ -76,6 +76,23 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
+// Another site's forms begin many operations: none of their requests has a cookie.
+func TestManyAtOnce(t *testing.T) {
+	b, j := &browser{}, Jar{}
+	none := b.request()
+	for n := range 3 * most {
+		w := httptest.NewRecorder()
+		j.Add(w, none, fmt.Sprint("op_", n), "secret")
+		b.take(w)
+	}
+	w := httptest.NewRecorder()
+	j.Trim(w, b.request(), "op_0")
+	b.take(w)
+	if j.Secret(b.request(), "op_0") == "" || j.Secret(b.request(), fmt.Sprint("op_", 3*most-1)) == "" || len(b.cookies) != most {
+		t.Errorf("left: %v", b.cookies)
+	}
+}
+
 // The browser login is no operation, and is not put out by them.
 func TestOperationsAndLogin(t *testing.T) {
 	b, j, w := &browser{}, Jar{}, httptest.NewRecorder()
