@@ -17,11 +17,12 @@ import (
 )
 
 const (
-	waiting = 1024            // sessions whose phones are not looked up yet; more wake nobody
-	atOnce  = 256             // sessions whose phones are being woken
-	grace   = 2 * time.Second // how long pushes may go on when the node stops
-	tries   = 3
-	first   = 2 * time.Second // the wait after the first try; then four times as long
+	waiting  = 1024            // sessions whose phones are not looked up yet; more wake nobody
+	underWay = 4096            // sessions whose phones are being woken, most of which wait to try again
+	atOnce   = 256             // of those, that ask Redis or a push service
+	grace    = 2 * time.Second // how long pushes may go on when the node stops
+	tries    = 3
+	first    = 2 * time.Second // the wait after the first try; then four times as long
 )
 
 // Sessions says which phones a session wakes.
@@ -54,13 +55,15 @@ type Pusher struct {
 	Now      func() time.Time
 
 	queue chan session.Session
-	slots chan struct{}
+	slots chan struct{} // of sessions under way
+	turns chan struct{} // of questions; a push service that says "later" keeps none
 	busy  *sync.WaitGroup
 }
 
 // New completes a pusher.
 func New(p Pusher) *Pusher {
-	p.queue, p.slots, p.busy = make(chan session.Session, waiting), make(chan struct{}, atOnce), &sync.WaitGroup{}
+	p.queue, p.busy = make(chan session.Session, waiting), &sync.WaitGroup{}
+	p.slots, p.turns = make(chan struct{}, underWay), make(chan struct{}, atOnce)
 	return &p
 }
 
@@ -112,10 +115,7 @@ func (p *Pusher) next(ctx, work context.Context) bool {
 func (p *Pusher) wake(ctx context.Context, s session.Session) {
 	ctx, cancel := context.WithTimeout(ctx, s.ExpiresAt.Sub(p.Now()))
 	defer cancel()
-	devices, err := p.Sessions.Wakes(ctx, s)
-	if err == nil && len(devices) > 0 {
-		err = p.Budget.CountPush(ctx, s.Asked)
-	}
+	devices, err := p.phones(ctx, s)
 	if err != nil {
 		// Over the budget there is silence; the limit has put it on record.
 		if limited := (device.LimitedError{}); !errors.As(err, &limited) && ctx.Err() == nil {
@@ -130,12 +130,46 @@ func (p *Pusher) wake(ctx context.Context, s session.Session) {
 	all.Wait()
 }
 
+// phones gives those that are to be woken, and counts that they are.
+func (p *Pusher) phones(ctx context.Context, s session.Session) ([]device.Device, error) {
+	if !p.turn(ctx) {
+		return nil, ctx.Err()
+	}
+	defer p.done()
+	devices, err := p.Sessions.Wakes(ctx, s)
+	if err == nil && len(devices) > 0 {
+		err = p.Budget.CountPush(ctx, s.Asked)
+	}
+	return devices, err
+}
+
+// turn waits until it may be asked; false: ctx has ended.
+func (p *Pusher) turn(ctx context.Context) bool {
+	select {
+	case p.turns <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p *Pusher) done() { <-p.turns }
+
+// try sends once, in its turn.
+func (p *Pusher) try(ctx context.Context, s session.Session, d device.Device) sent {
+	if !p.turn(ctx) {
+		return sent{cause: late}
+	}
+	defer p.done()
+	return p.send(ctx, s, d)
+}
+
 // deliver tries until the push service has taken the push, or will not. What it may
 // have taken before it failed replaces itself there, by its topic.
 func (p *Pusher) deliver(ctx context.Context, s session.Session, d device.Device) {
 	pause := first
 	for try := 1; ; try++ {
-		out := p.send(ctx, s, d)
+		out := p.try(ctx, s, d)
 		switch {
 		case out.taken:
 			p.record(ctx, s, d, audit.NoticeTaken)
@@ -169,6 +203,10 @@ func (p *Pusher) pause(ctx context.Context, d time.Duration) bool {
 
 // still says whether the session still wakes the device, where it did.
 func (p *Pusher) still(ctx context.Context, s session.Session, d device.Device) bool {
+	if !p.turn(ctx) {
+		return false
+	}
+	defer p.done()
 	devices, err := p.Sessions.Wakes(ctx, s)
 	return err == nil && slices.ContainsFunc(devices, func(x device.Device) bool { return x.ID == d.ID && x.Push == d.Push })
 }

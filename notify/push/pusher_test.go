@@ -189,6 +189,56 @@ func TestPushTries(t *testing.T) {
 	}
 }
 
+// crowd has a phone at a push service of its own for whoever is asked.
+type crowd struct{ world }
+
+func (c *crowd) Wakes(_ context.Context, s session.Session) ([]device.Device, error) {
+	d := c.device()
+	d.Push.Endpoint = "https://" + string(s.Asked) + ".example/secret"
+	return []device.Device{d}, nil
+}
+
+// RoundTrip says when bob is woken; the push service of alice says "later".
+func (c *crowd) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	if r.URL.Host == "bob.example" {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.at = append(c.at, time.Since(c.began))
+		answer.WriteHeader(http.StatusCreated)
+		return answer.Result(), nil
+	}
+	answer.Header().Set("Retry-After", "100")
+	answer.WriteHeader(http.StatusServiceUnavailable)
+	return answer.Result(), nil
+}
+
+// A push service that is away holds up nobody whose phone is at another.
+func TestPushServiceAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, err := p256.GenerateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &crowd{world{t: t, app: pushtest.NewApp(t, "https://push.example/secret"), began: time.Now()}}
+		p := New(Pusher{Issuer: issuer, Key: key, Sessions: c, Budget: c, Devices: c, HTTP: &http.Client{Transport: c}, Audit: c,
+			Log: slog.New(slog.DiscardHandler), Now: time.Now})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { p.Run(ctx); close(done) }()
+		for range 2 * atOnce {
+			p.Wake(session.Session{Asked: "alice", ExpiresAt: time.Now().Add(2 * time.Minute)})
+		}
+		p.Wake(session.Session{Asked: "bob", ExpiresAt: time.Now().Add(2 * time.Minute)})
+		<-time.After(time.Hour) // of the bubble
+		cancel()
+		<-done
+		if len(c.at) != 1 || c.at[0] > time.Second {
+			t.Errorf("bob was woken after %v", c.at)
+		}
+	})
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for text, want := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "-7": 0, "x": 0, "99999999999999999999": 0,

@@ -36,6 +36,9 @@ type Message struct {
 // messageType is that of every push: something waits, ask.
 const messageType = "pending"
 
+// late: the session has ended, or is about to.
+const late = "its time was up"
+
 // A sent is what became of a push.
 type sent struct {
 	taken, gone, again bool
@@ -47,7 +50,7 @@ type sent struct {
 func (p *Pusher) send(ctx context.Context, s session.Session, d device.Device) sent {
 	left := s.ExpiresAt.Sub(p.Now())
 	if left < time.Second {
-		return sent{cause: "its time was up"}
+		return sent{cause: late}
 	}
 	body, err := json.Marshal(Message{Type: messageType, DeviceID: string(d.ID), SessionID: string(s.ID), ExpiresAt: s.ExpiresAt.UTC().Format(time.RFC3339)})
 	if err != nil {
