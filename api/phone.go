@@ -208,12 +208,15 @@ func isCode(s string) bool {
 
 // goodScopes says whether a list can be signed without ambiguity.
 func goodScopes(scopes []string) bool {
+	if len(scopes) > maxScopes {
+		return false
+	}
 	for i, s := range scopes {
 		if !visible(s, 1, 64) || strings.Contains(s, ",") || slices.Contains(scopes[:i], s) {
 			return false
 		}
 	}
-	return len(scopes) <= maxScopes
+	return true
 }
 
 // legacy checks the form of a v0 decision: an approval with a typed code.
