@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -35,6 +36,7 @@ type exchange struct {
 	after     time.Duration // how long a caller has to wait who asks too often
 	wishes    wishes        // what the library is not told
 	foreign   bool          // the request has a request_uri that is none of ours
+	again     []web.Field   // the request is to come once more, from a page of ours
 	client    string        // that asks the token endpoint, as far as it says
 	code      string        // of the session of a CIBA request
 	granted   bool          // there is a grant of the auth_req_id
@@ -68,13 +70,16 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.writeTo(w)
 		return
 	}
-	if problem := d.admit(w, r, x); problem != nil {
+	switch problem := d.admit(w, r, x); {
+	case problem != nil:
 		d.refuse(a, r, x, *problem)
-	} else if x.path == pathEndSession {
+	case x.again != nil:
+		d.notice(a, r, web.Notice{Status: http.StatusOK, Name: web.NoticeSendLogin, Action: d.Issuer + pathAuthorize, Fields: x.again})
+	case x.path == pathEndSession:
 		if err := d.endSession(a, r, x); err != nil {
 			d.failed(a, r, x, err)
 		}
-	} else {
+	default:
 		d.library.ServeHTTP(a, r)
 		d.mend(a, r, x)
 	}
@@ -149,6 +154,9 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, x *exchange) *probl
 	if x.path == pathEndSession {
 		return nil
 	}
+	if x.again = again(r, x); x.again != nil {
+		return nil
+	}
 	d.plainBasic(r)
 	if x.path == pathAuthorize || x.path == pathPAR || x.path == pathBackchannel {
 		if problem := d.request(r, x); problem != nil || x.path == pathAuthorize {
@@ -198,6 +206,21 @@ func (d *door) assertion(r *http.Request) *problem {
 		}
 	}
 	return nil
+}
+
+// again gives what is to be sent once more, by a page of ours: all of a login that the
+// page of another site has sent by a form. The browser keeps our cookies back then
+// (SameSite=Lax), so it would look as if nobody was logged in and nothing under way.
+func again(r *http.Request, x *exchange) (all []web.Field) {
+	if x.path != pathAuthorize || r.Method != http.MethodPost || r.Header.Get("Sec-Fetch-Site") != "cross-site" || r.Header.Get("Sec-Fetch-Dest") != "document" {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Form)) {
+		for _, value := range r.Form[name] {
+			all = append(all, web.Field{Name: name, Value: value})
+		}
+	}
+	return all
 }
 
 // bearer checks the scheme, type and audience of what userinfo is asked with: an

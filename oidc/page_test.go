@@ -178,3 +178,45 @@ func TestPageThatFails(t *testing.T) {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 }
+
+// A login that another site's page has sent by a form comes once more, whole, from a page
+// of ours; not in a frame, where the page would not show, and not from our own.
+func TestSentOnceMore(t *testing.T) {
+	const form, body = "application/x-www-form-urlencoded", "client_id=demo&state=%22a%3C&request_uri=https%3A%2F%2Fa.example"
+	across := func(target, body string, head ...string) *http.Request {
+		r := formRequest(target, form, body)
+		for i := 0; i < len(head); i += 2 {
+			r.Header.Set(head[i], head[i+1])
+		}
+		return r
+	}
+	cross := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "document"}
+	w := shut(t).ask(across(pathAuthorize+"?ui_locales=de", body, cross...))
+	wantPage(t, "across", w, 200, "Anmelden", "de")
+	for _, want := range []string{`<form method="post" action="https://login.example.com/oidc/authorize">`, `name="client_id" value="demo"`, `name="state" value="&#34;a&lt;"`,
+		`name="request_uri" value="https://a.example"`, `name="ui_locales" value="de"`} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("no %s in\n%s", want, w.Body)
+		}
+	}
+	wantPage(t, "twice the same", shut(t).ask(across(pathAuthorize, "state=1&state=2", cross...)), 400, "This login cannot begin", "en")
+	for what, r := range map[string]*http.Request{
+		"from here":      across(pathAuthorize, body, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "document"),
+		"of a neighbour": across(pathAuthorize, body, "Sec-Fetch-Site", "same-site", "Sec-Fetch-Dest", "document"),
+		"in a frame":     across(pathAuthorize, body, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "iframe"),
+		"not said":       across(pathAuthorize, body),
+		"to the token":   across(pathToken, "grant_type=x&client_id=demo", cross...),
+	} {
+		if again(parsed(t, r), &exchange{path: r.URL.Path}) != nil {
+			t.Errorf("%s: sent once more", what)
+		}
+	}
+}
+
+func parsed(t *testing.T, r *http.Request) *http.Request {
+	t.Helper()
+	if err := r.ParseForm(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}

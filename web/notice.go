@@ -34,13 +34,14 @@ const (
 	NoticeServerFailed NoticeName = "serverFailed"
 	NoticeServerBusy   NoticeName = "serverBusy" // or without its store
 	NoticeBackToSite   NoticeName = "backToSite" // a form with the answer
-	NoticeSendLogout   NoticeName = "sendLogout" // a form that comes here again
+	NoticeSendLogin    NoticeName = "sendLogin"  // a form that comes here again
+	NoticeSendLogout   NoticeName = "sendLogout" // likewise
 )
 
 // Notices lists them.
 func Notices() []NoticeName {
 	return []NoticeName{NoticeCannotBegin, NoticeCannotLogOut, NoticeOtherBrowser, NoticeLoginEnded, NoticeTooManyBegun, NoticeServerFailed,
-		NoticeServerBusy, NoticeBackToSite, NoticeSendLogout}
+		NoticeServerBusy, NoticeBackToSite, NoticeSendLogin, NoticeSendLogout}
 }
 
 // stillPolicy is that of a page that does nothing.

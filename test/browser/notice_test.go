@@ -47,7 +47,7 @@ func (d *board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch n.Name { //nolint:exhaustive // the others have words alone
 	case web.NoticeCannotBegin, web.NoticeCannotLogOut:
 		n.Detail = "invalid_request: the address is not registered"
-	case web.NoticeBackToSite, web.NoticeSendLogout:
+	case web.NoticeBackToSite, web.NoticeSendLogin, web.NoticeSendLogout:
 		n.Action, n.Fields = d.at+"/there", []web.Field{{Name: "state", Value: "1"}}
 	}
 	if err := d.pages.Notice(w, r, n); err != nil {
@@ -95,7 +95,7 @@ func TestProviderPagesAreAccessible(t *testing.T) {
 func TestProviderFormGoesOn(t *testing.T) {
 	t.Parallel()
 	d := newBoard(t)
-	for _, name := range []web.NoticeName{web.NoticeBackToSite, web.NoticeSendLogout} {
+	for _, name := range []web.NoticeName{web.NoticeBackToSite, web.NoticeSendLogin, web.NoticeSendLogout} {
 		b := newProfile(t).open(fmt.Sprint(d.at, "/provider-", name))
 		await(b, "the way on", "location.pathname", func(at string) bool { return at == "/there" })
 	}

@@ -31,6 +31,7 @@ type party struct {
 	oauth    oauth2.Config
 	provider *oidc.Provider
 	logins   *template.Template
+	sends    string // where it sends browsers instead of to the provider, with the same query
 
 	mu    sync.Mutex
 	begun map[string]attempt // by state
@@ -125,7 +126,12 @@ func (p *party) begin(w http.ResponseWriter, r *http.Request) {
 		options = append(options, oauth2.SetAuthURLParam(name, values[0]))
 	}
 	http.SetCookie(w, &http.Cookie{Name: p.stateCookie(), Value: state, Path: "/callback", HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	http.Redirect(w, r, p.oauth.AuthCodeURL(state, options...), http.StatusSeeOther)
+	to := p.oauth.AuthCodeURL(state, options...)
+	if p.sends != "" {
+		_, query, _ := strings.Cut(to, "?")
+		to = p.sends + "?" + query
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 // callback finishes a login; its error is what the provider said, or what is
