@@ -211,6 +211,8 @@ func (m *memory) Swap(_ context.Context, old, next session.Session, _ session.Ef
 	return nil
 }
 
+func (m *memory) Relist(context.Context, session.Session) error { return nil }
+
 func (m *memory) Forget(_ context.Context, s session.Session) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -134,6 +134,8 @@ func (m *memory) Swap(ctx context.Context, old, next Session, e Effects) error {
 	return nil
 }
 
+func (m *memory) Relist(context.Context, Session) error { return nil }
+
 func (m *memory) Forget(_ context.Context, s Session) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -214,7 +214,12 @@ func (svc *Service) first(ctx context.Context, key, now string, s Session) (Sess
 	if forget := svc.forget(ctx, s); forget != nil || err != nil {
 		return Session{}, errors.Join(err, forget)
 	}
-	return svc.again(ctx, first, body, now)
+	stands, err := svc.again(ctx, first, body, now)
+	if err == nil && stands.Asked != "" && stands.State.Undecided() {
+		// While there were more of them the phones may have had no room for it.
+		err = svc.Store.Relist(ctx, stands)
+	}
+	return stands, err
 }
 
 // again gives the session that a key stands for, if the body is the same.

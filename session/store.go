@@ -25,6 +25,8 @@ type Store interface {
 	Swap(ctx context.Context, old, next Session, e Effects) error
 	// Forget removes a session that was refused after it was written.
 	Forget(ctx context.Context, s Session) error
+	// Relist lists a session to the phones once more, if there is room now.
+	Relist(ctx context.Context, s Session) error
 }
 
 // Phones keeps what is held for and against identities.

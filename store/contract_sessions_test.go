@@ -19,6 +19,7 @@ func sessionClauses() []clause {
 		{"a swap may be repeated", swapRepeats},
 		{"of forty swaps of one version one gets through", swapsRace},
 		{"what is forgotten is gone", forgottenSession},
+		{"what found no room is listed later", relistedSession},
 		{"opening reads session, identity and standing in one trip", openedSession},
 		{"an unknown identity is a zero one", openedUnknown},
 		{"an ended session leaves the list", endLeavesList},
@@ -123,6 +124,20 @@ func forgottenSession(t *testing.T, b backend) {
 	wantErr(t, err, session.ErrNotFound)
 	wantErr(t, r.Swap(t.Context(), s, r.apply(s, byPage()), session.Effects{}), session.ErrNotFound)
 	wantPending(t, r, alice)
+}
+
+// What found no room on the phones is listed once there is some, and once.
+func relistedSession(t *testing.T, b backend) {
+	r := newRig(t, b.address, limits(func(l *Limits) { l.PendingPerUser = 1 }))
+	alice := r.alice()
+	first, second := r.started(asked(alice.ID)), r.started(asked(alice.ID))
+	check(t, r.Relist(t.Context(), second))
+	wantPending(t, r, alice, first.ID)
+	check(t, r.Forget(t.Context(), first))
+	for range 2 {
+		check(t, r.Relist(t.Context(), second))
+		wantPending(t, r, alice, second.ID)
+	}
 }
 
 func openedSession(t *testing.T, b backend) {

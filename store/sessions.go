@@ -106,8 +106,7 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 	pipe.SetArgs(ctx, st.keys.session(s.ID), value, redis.SetArgs{Mode: "NX", TTL: time.Duration(ttl) * time.Millisecond})
 	var listed *call
 	if s.Asked != "" { // whether or not there is such an identity; last, for who hears of it reads the session
-		listed = st.scripts.enlist.queueKeys(ctx, pipe, []string{st.keys.pending(s.Asked), st.keys.woken(s.Asked)}, st.Now().UnixMilli(), s.ExpiresAt.UnixMilli(), string(s.ID),
-			st.pendingMost(s), st.keys.everyNode(), st.callHint(s.Asked))
+		listed = st.queueEnlist(ctx, pipe, s)
 	}
 	calls := []*call{}
 	for _, c := range []*call{limit, listed} {
@@ -130,6 +129,17 @@ func (st *Store) Create(ctx context.Context, s session.Session) error {
 		st.Wake(s)
 	}
 	return nil
+}
+
+func (st *Store) queueEnlist(ctx context.Context, pipe redis.Pipeliner, s session.Session) *call {
+	return st.scripts.enlist.queueKeys(ctx, pipe, []string{st.keys.pending(s.Asked), st.keys.woken(s.Asked)}, st.Now().UnixMilli(), s.ExpiresAt.UnixMilli(), string(s.ID),
+		st.pendingMost(s), st.keys.everyNode(), st.callHint(s.Asked))
+}
+
+// Relist implements session.Store. It wakes nobody: phones are woken once for a session.
+func (st *Store) Relist(ctx context.Context, s session.Session) error {
+	pipe := st.db.Pipeline()
+	return unavailable(st.settle(ctx, pipe, st.queueEnlist(ctx, pipe, s)))
 }
 
 // listedAndWoken is the answer of enlist.lua when a phone can be woken.
