@@ -147,9 +147,10 @@ func TestOIDCThreeWrongCodes(t *testing.T) {
 	code := page.code()
 	wrong := string('0'+(code[0]-'0'+1)%10) + code[1:]
 	alice.take()
-	for _, left := range []string{"2 tries left", "1 try left"} {
+	for _, left := range []struct{ page, phone string }{{"2 tries left", "You have 2 more tries."}, {"1 try left", "You have one more try."}} {
 		alice.approve(wrong)
-		page.see("That code was wrong. " + left)
+		page.see("That code was wrong. " + left.page)
+		alice.see(left.phone) // which may hear of it later
 	}
 	alice.approve(wrong)
 	page.see("Too many wrong codes")
